@@ -1,0 +1,165 @@
+"""Values that are known before the graph runs: shapes, axes, flags and what follows from them.
+
+The bodies of the ops are run on small NumPy arrays. A size that is not known yet is the object `UNKNOWN`, which
+absorbs arithmetic, in an object array: so `stack([shape(x)[0], 10])` gives `[UNKNOWN, 10]` by the same bodies.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ir.opdef import OpDef
+from ir.shapes import Dims
+from ir.tensor import Operation, Tensor
+
+MAX_ELEMENTS = 4096
+_MAX_DEPTH = 100
+
+
+class Unknown:
+    """A number that is not known; arithmetic with it gives itself."""
+
+    def _absorb(self, *_: Any) -> "Unknown":
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __neg__ = _absorb
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __truediv__ = __rtruediv__ = __abs__ = _absorb
+
+    def __bool__(self) -> bool:
+        raise TypeError("unknown value")
+
+    __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __bool__
+
+    def __repr__(self) -> str:
+        return "?"
+
+
+UNKNOWN = Unknown()
+
+
+def value_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """Returns the value of `tensor` as an array, or None when it depends on what is fed."""
+    if tensor.op.opdef.name == "Const":
+        return tensor.op.attrs["value"]
+    found = _known(tensor, 0)
+    return None if found is None or found.dtype == object else found
+
+
+def constant_value(tensor: Any, partial: bool = False) -> np.ndarray[Any, Any] | None:
+    """Returns the value of `tensor` if it can be known without running, else None: `tf.contrib.util.constant_value`."""
+    return value_of(tensor)
+
+
+def shape_value_of(tensor: Tensor) -> Dims:
+    """Returns the shape that integer vector `tensor` holds: sizes as far as known, -1 counting as unknown."""
+    found = _known(tensor, 0)
+    if found is None:
+        dims = tensor.dims
+        return None if dims is None or len(dims) != 1 or dims[0] is None else (None,) * dims[0]
+    if found.ndim == 0:
+        if found.dtype != object and found == -1:
+            return None
+        raise ValueError(f"a shape must be a vector, got the scalar {found}")
+    out: list[int | None] = []
+    for v in found.tolist():
+        if v is UNKNOWN or v == -1:
+            out.append(None)
+        elif v < 0:
+            raise ValueError(f"Dimension {v} must be >= 0")
+        else:
+            out.append(int(v))
+    return tuple(out)
+
+
+def _known(tensor: Tensor, depth: int) -> np.ndarray[Any, Any] | None:
+    if tensor.known is not None:
+        return tensor.known
+    op = tensor.op
+    if op.opdef.name == "Const":
+        return op.attrs["value"]
+    if not foldable(op.opdef, tensor) or depth > _MAX_DEPTH:
+        return None
+    found = _shape_op(op) if op.type in _SHAPE_OPS else _evaluate(op, tensor.value_index, depth)
+    if found is not None and found.dtype != object:
+        tensor.known = found
+    return found
+
+
+def foldable(opdef: OpDef, tensor: Tensor) -> bool:
+    """Whether `tensor`, made by `opdef`, is worth knowing ahead: a small value that only inputs determine."""
+    if not (tensor.dtype.is_integer or tensor.dtype.is_bool):
+        return False
+    effects = opdef.effects
+    if not effects.pure or effects.host or effects.reads or opdef.body is None or opdef.primitive:
+        return False
+    size = 1
+    for d in tensor.dims or ():
+        if d is None:
+            return False
+        size *= d
+    return size <= MAX_ELEMENTS
+
+
+def _shape_array(dims: Dims, np_dtype: Any) -> np.ndarray[Any, Any] | None:
+    if dims is None:
+        return None
+    if None not in dims:
+        return np.array(dims, dtype=np_dtype)
+    out = np.empty(len(dims), dtype=object)
+    out[:] = [UNKNOWN if d is None else d for d in dims]
+    return out
+
+
+def _shape_op(op: Operation) -> np.ndarray[Any, Any] | None:
+    dims = op.inputs[0].dims
+    if dims is None:
+        return None
+    np_dtype = op.outputs[0].dtype.np_dtype
+    if op.type == "Rank":
+        return np.array(len(dims), dtype=np_dtype)
+    array = _shape_array(dims, np_dtype)
+    if op.type == "Shape" or array is None:
+        return array
+    return None if array.dtype == object else np.array(array.prod(), dtype=np_dtype)
+
+
+#: ops whose output follows from the static shape of their input, whatever its value
+_SHAPE_OPS = frozenset(["Shape", "Size", "Rank"])
+
+
+def _evaluate(op: Operation, index: int, depth: int) -> np.ndarray[Any, Any] | None:
+    arrays: list[np.ndarray[Any, Any]] = []
+    exact = True
+    for t in op.inputs:
+        if not (t.dtype.is_integer or t.dtype.is_bool):
+            return None
+        a = _known(t, depth + 1)
+        if a is None or a.size > MAX_ELEMENTS:
+            return None
+        exact = exact and a.dtype != object
+        arrays.append(a)
+    try:
+        out = call_body(op.opdef, arrays, op.attrs)
+    except (TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError):
+        return None
+    value = out[index] if isinstance(out, (tuple, list)) else out
+    array = np.asarray(value)
+    if not exact and array.dtype == object:
+        return array
+    return array.astype(op.outputs[index].dtype.np_dtype)
+
+
+def call_body(opdef: OpDef, arrays: list[Any], attrs: dict[str, Any], body: Any = None, **extra: Any) -> Any:
+    """Calls the body of an op (or `body`, a lowering of it) on arrays, one per flat input."""
+    slices = opdef.input_slices(attrs)
+    args: list[Any] = []
+    inputs = {i.name: at for i, at in zip(opdef.inputs, slices, strict=True)}
+    for p in opdef.params:
+        if p in inputs:
+            at = inputs[p]
+            args.append(arrays[at])
+        elif p == "name":
+            args.append(None)
+        else:
+            args.append(attrs[opdef.by_param[p].name])
+    return (body or opdef.body)(*args, **extra)
