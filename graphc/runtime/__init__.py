@@ -1,0 +1,1 @@
+"""Executables, the store of variables, Session."""

@@ -1,0 +1,1 @@
+"""Functions Program -> Program."""
