@@ -1,6 +1,6 @@
-"""Changes of the element type: by value (`Cast`) and by bits (`Bitcast`).
+"""Changes of the element type, by value (`Cast`) and by bits (`Bitcast`), and `Conj`, which every family needs.
 
-`saturate_cast`, which needs `Maximum` and `Minimum`, is in `ir.ops.elementwise`.
+`saturate_cast` is in `ir.ops.elementwise`, the other operations on complex numbers in `ir.ops.complex`.
 """
 
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ import numpy as np
 from ir import xp
 from ir.build import export, grad, op
 from ir.convert import convert_to_tensor, get_default_graph
-from ir.dtypes import ANY, FLOAT_COMPLEX, INTEGER, DType, TypeSet, as_dtype, bfloat16, complex64, complex128, float32, float64, int32, int64
+from ir.dtypes import ANY, COMPLEX, FLOAT_COMPLEX, INTEGER, DType, TypeSet, as_dtype, bfloat16, complex64, complex128, float32, float64, int32, int64, variant
 from ir.indexed_slices import IndexedSlices
 from ir.infer import Infer, same
 from ir.opdef import In, T, Type
@@ -172,3 +172,40 @@ def bitcast(input: T, type: Type, name: str | None = None) -> Tensor:
 
 grad.none("Bitcast", "the bits of a number are not a continuous function of it")
 
+
+
+@op("Conj", same, out="output: T", T=(COMPLEX | TypeSet("variant")).default_to(complex64), elementwise=True)
+def _conj(input: T, name: str | None = None) -> Tensor:
+    """The complex conjugate of each element."""
+    return xp.conj(input)
+
+
+@grad("Conj")
+def _(op: Operation, dy: Tensor) -> Any:
+    return _conj(dy)
+
+
+@export("conj math.conj")
+def conj(x: Any, name: str | None = None) -> Tensor:
+    """Returns the complex conjugate of `x`, element by element.
+
+    Args:
+      x: a tensor of a numeric type, of any shape.
+      name: a name for the operation.
+
+    Returns a tensor of the shape and type of `x`; `x` itself when its type is real.
+
+    Raises TypeError when the type is not numeric.
+
+    >>> conj(1 + 2j).dtype
+    tf.complex128
+    """
+    if isinstance(x, Tensor) and (x.dtype.is_floating or x.dtype.is_integer):
+        return x
+    with get_default_graph().name_scope(name or "Conj") as scope:
+        x = convert_to_tensor(x, name="x")
+        if x.dtype.is_complex or x.dtype is variant:
+            return _conj(x, name=scope)
+    if x.dtype.is_floating or x.dtype.is_integer:
+        return x
+    raise TypeError(f"Expected numeric or variant tensor, got dtype {x.dtype!r}")
