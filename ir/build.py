@@ -34,8 +34,8 @@ def op(
     name: str, shape: Callable[[Infer], Result], *, out: str | None = None, api: str = "", reads: str = "", writes: str = "",
     random: bool = False, host: bool = False, stream: str | None = None, check: bool = False, static: str = "",
     dynamic: bool = False, stateful: bool = False, commutative: bool = False, forwards_ref: bool = False,
-    elementwise: bool = False, creates: str | None = None, presence: str = "", rename: dict[str, str] | None = None,
-    **constraints: Any,
+    elementwise: bool = False, creates: str | None = None, presence: str = "", overwrites: bool = False,
+    passthrough: bool = False, rename: dict[str, str] | None = None, **constraints: Any,
 ) -> Callable[[F], F]:  # fmt: skip
     """Defines op type `name` by the decorated function.
 
@@ -45,14 +45,14 @@ def op(
         output of the first input's type.
       api: the public names, separated by spaces.
       reads, writes, random, host, stream, check, static, dynamic, stateful, commutative, forwards_ref, elementwise,
-        creates, presence: see `ir.opdef.Effects`.
+        creates, presence, overwrites, passthrough: see `ir.opdef.Effects`.
       rename: Python parameter -> TensorFlow's name of the input or attribute, where they differ.
       constraints: per attribute the admitted types (TypeSet), strings (tuple) or minimum (int).
     """
     effects = Effects(
         _words(reads), _words(writes), random, host, stream, check, _words(static), dynamic,
         stateful or random or bool(writes) or bool(reads) or stream is not None, commutative, forwards_ref, elementwise,
-        creates, _words(presence),
+        creates, _words(presence), overwrites, passthrough,
     )  # fmt: skip
 
     def decorate(fn: F) -> F:

@@ -121,7 +121,8 @@ class Effects:
     `creates`: the kind of resource whose handle the op outputs ("variable", "table", "queue", ...). `presence`:
     parameters that are variables of which the body gets only whether they have a value (a bool).
     `commutative`, `elementwise` (in every operand of full size; the rest are scalars), `forwards_ref` (a reference
-    goes through) are facts that rewrites use.
+    goes through), `overwrites` (the old state does not matter), `passthrough` (output i is input i) are facts that
+    passes use.
     `stateful`: what TensorFlow's registry says.
     """
 
@@ -139,6 +140,8 @@ class Effects:
     elementwise: bool = False
     creates: str | None = None
     presence: tuple[str, ...] = ()
+    overwrites: bool = False
+    passthrough: bool = False
 
     @property
     def pure(self) -> bool:

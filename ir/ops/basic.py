@@ -43,7 +43,7 @@ def _default_shape(c: Infer) -> Dims:
     return dims
 
 
-@op("PlaceholderWithDefault", _default_shape, out="output: dtype", api="placeholder_with_default", dtype=ANY)
+@op("PlaceholderWithDefault", _default_shape, out="output: dtype", api="placeholder_with_default", dtype=ANY, passthrough=True)
 def placeholder_with_default(input: Annotated[Any, In("dtype")], shape: Shape, name: str | None = None) -> Tensor:
     """A placeholder that passes `input` through when it is not fed.
 
@@ -54,7 +54,7 @@ def placeholder_with_default(input: Annotated[Any, In("dtype")], shape: Shape, n
     return input
 
 
-@op("Identity", same, forwards_ref=True, T=ANY)
+@op("Identity", same, forwards_ref=True, passthrough=True, T=ANY)
 def _identity(input: T, name: str | None = None) -> Tensor:
     """Returns its input."""
     return input
@@ -71,7 +71,7 @@ def _(op: Operation, dy: Tensor) -> Any:
     return dy
 
 
-@op("IdentityN", lambda c: c.all_dims, out="output: list(T)", api="identity_n")
+@op("IdentityN", lambda c: c.all_dims, out="output: list(T)", api="identity_n", passthrough=True)
 def identity_n(input: Annotated[Sequence[Any], In(types="T")], name: str | None = None) -> list[Tensor]:
     """Returns its inputs."""
     return list(input)
@@ -82,7 +82,7 @@ def _(op: Operation, *dys: Tensor) -> Any:
     return list(dys)
 
 
-@op("StopGradient", same, api="stop_gradient", T=ANY)
+@op("StopGradient", same, api="stop_gradient", passthrough=True, T=ANY)
 def stop_gradient(input: T, name: str | None = None) -> Tensor:
     """Returns `input`; gradients do not flow back through it."""
     return input
@@ -91,7 +91,7 @@ def stop_gradient(input: T, name: str | None = None) -> Tensor:
 grad.none("StopGradient Placeholder", "it is a constant for differentiation")
 
 
-@op("PreventGradient", same, T=ANY)
+@op("PreventGradient", same, passthrough=True, T=ANY)
 def prevent_gradient(input: T, message: str = "", name: str | None = None) -> Tensor:
     """Returns `input`; asking for a gradient through it is an error that says `message`."""
     return input

@@ -66,7 +66,7 @@ def handle_dims(c: Infer) -> Dims:
     return None if handle is None else handle[1]
 
 
-@op("ReadVariableOp", handle_dims, out="value: dtype", reads="resource", dtype=ANY)
+@op("ReadVariableOp", handle_dims, out="value: dtype", reads="resource", dtype=ANY, passthrough=True)
 def _read_variable_op(resource: Resource, dtype: Type, name: str | None = None) -> Tensor:
     """Reads the value of a variable."""
     return resource
@@ -112,7 +112,7 @@ def _assign_shape(c: Infer) -> Dims:
     return c.dims(1)
 
 
-@op("Assign", _assign_shape, out="output_ref: ref T", writes="ref", T=ANY, elementwise=True)
+@op("Assign", _assign_shape, out="output_ref: ref T", writes="ref", T=ANY, elementwise=True, overwrites=True)
 def assign_ref(ref: RefT, value: T, validate_shape: bool = True, use_locking: bool = True, name: str | None = None) -> Tensor:
     """Gives a reference variable a new value and returns the reference."""
     return value
@@ -137,7 +137,7 @@ def _fits_handle(c: Infer) -> list[Dims]:
     return []
 
 
-@op("AssignVariableOp", no_outputs, out="", writes="resource", dtype=ANY, elementwise=True)
+@op("AssignVariableOp", no_outputs, out="", writes="resource", dtype=ANY, elementwise=True, overwrites=True)
 def assign_variable_op(resource: Resource, value: Dtype, name: str | None = None) -> Operation:
     """Gives a variable a new value."""
     return value
