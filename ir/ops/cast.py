@@ -15,6 +15,7 @@ from ir.indexed_slices import IndexedSlices
 from ir.infer import Infer, same
 from ir.opdef import In, T, Type
 from ir.shapes import Dims
+from ir.sparse_tensor import SparseTensor
 from ir.tensor import Operation, Tensor
 
 BITS = TypeSet(FLOAT_COMPLEX | INTEGER | TypeSet("qint8 quint8 qint16 quint16 qint32"))
@@ -85,8 +86,8 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     with graph.name_scope(name or "Cast") as scope:
         if isinstance(x, IndexedSlices):
             return IndexedSlices(cast(x.values, to, name=scope), x.indices, x.dense_shape)
-        if hasattr(x, "indices") and hasattr(x, "dense_shape"):  # SparseTensor
-            return type(x)(x.indices, cast(x.values, to, name=scope), x.dense_shape)
+        if isinstance(x, SparseTensor):
+            return SparseTensor(x.indices, cast(x.values, to, name=scope), x.dense_shape)
         x = convert_to_tensor(x, name="x")
         return x if x.dtype.base_dtype is to else _cast(x, to, name=scope)
 
