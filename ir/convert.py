@@ -28,6 +28,11 @@ def get_default_graph() -> Graph:
     return graphs.top() or _root
 
 
+def root_graph() -> Graph:
+    """Returns the global default graph, whatever graph is entered."""
+    return _root
+
+
 def reset_default_graph() -> None:
     """Replaces the global default graph by an empty one. Raises AssertionError inside `as_default`."""
     global _root
@@ -235,3 +240,12 @@ def _checked(value: Tensor, wanted: DType | None, as_ref: bool) -> Tensor:
 def is_tensor_like(value: Any) -> bool:
     """Whether `value` is a Tensor or something registered as convertible to one without a constant."""
     return isinstance(value, Tensor) or hasattr(value, "_as_graph_element")
+
+
+__exports__ = {
+    "get_default_graph": "get_default_graph",
+    "reset_default_graph": "reset_default_graph",
+    "constant": "constant",
+    "convert_to_tensor": "convert_to_tensor",
+    "register_tensor_conversion_function": "register_tensor_conversion_function",
+}

@@ -85,3 +85,6 @@ def merge_devices(stack: list[Any], op: Any) -> str:
         if entry:
             merged.merge_from(DeviceSpec.from_string(str(entry)))
     return merged.to_string()
+
+
+__exports__ = {"DeviceSpec": "DeviceSpec"}

@@ -215,7 +215,7 @@ _BY_NAME["double_ref"] = float64.as_ref
 _PYTHON: dict[Any, DType] = {float: float32, bool: bool_, int: int64, complex: complex128, object: string, str: string, bytes: string}
 
 
-def as_dtype(value: Any) -> DType:
+def as_dtype(type_value: Any) -> DType:
     """Returns the DType of a DType, an enum number, a name, a NumPy type or a Python type.
 
     Raises TypeError for anything else.
@@ -223,23 +223,23 @@ def as_dtype(value: Any) -> DType:
     >>> as_dtype(np.int64).name
     'int64'
     """
-    if isinstance(value, DType):
-        return value
+    if isinstance(type_value, DType):
+        return type_value
     try:
-        found = _PYTHON.get(value) or _BY_NAME.get(value) or _BY_NUMBER.get(value)
+        found = _PYTHON.get(type_value) or _BY_NAME.get(type_value) or _BY_NUMBER.get(type_value)
     except TypeError:
         found = None
     if found is not None:
         return found
     try:
-        numpy_type = np.dtype(value)
+        numpy_type = np.dtype(type_value)
     except TypeError:
-        raise TypeError(f"Cannot convert value {value!r} to a TensorFlow DType.") from None
+        raise TypeError(f"Cannot convert value {type_value!r} to a TensorFlow DType.") from None
     found = _BY_NUMPY.get(numpy_type)
     if found is None and numpy_type.kind in "OSU":
         found = string
     if found is None:
-        raise TypeError(f"Cannot convert value {value!r} to a TensorFlow DType.")
+        raise TypeError(f"Cannot convert value {type_value!r} to a TensorFlow DType.")
     return found
 
 
@@ -282,3 +282,37 @@ INDEX = TypeSet("int32 int64")
 QUANTIZED = TypeSet("qint8 quint8 qint32")
 REAL = FLOAT | INTEGER
 NUMBER = REAL | COMPLEX | QUANTIZED
+#: the quantized types and their reference forms
+QUANTIZED_DTYPES = frozenset(t for q in (qint8, quint8, qint16, quint16, qint32) for t in (q, q.as_ref))
+
+#: public names -> the names here
+__exports__ = {
+    "as_dtype dtypes.as_dtype": "as_dtype",
+    "DType dtypes.DType": "DType",
+    "QUANTIZED_DTYPES dtypes.QUANTIZED_DTYPES": "QUANTIZED_DTYPES",
+    "float16 dtypes.float16": "float16",
+    "float32 dtypes.float32": "float32",
+    "float64 dtypes.float64": "float64",
+    "half dtypes.half": "half",
+    "double dtypes.double": "double",
+    "bfloat16 dtypes.bfloat16": "bfloat16",
+    "int8 dtypes.int8": "int8",
+    "int16 dtypes.int16": "int16",
+    "int32 dtypes.int32": "int32",
+    "int64 dtypes.int64": "int64",
+    "uint8 dtypes.uint8": "uint8",
+    "uint16 dtypes.uint16": "uint16",
+    "uint32 dtypes.uint32": "uint32",
+    "uint64 dtypes.uint64": "uint64",
+    "bool dtypes.bool": "bool_",
+    "string dtypes.string": "string",
+    "complex64 dtypes.complex64": "complex64",
+    "complex128 dtypes.complex128": "complex128",
+    "qint8 dtypes.qint8": "qint8",
+    "qint16 dtypes.qint16": "qint16",
+    "qint32 dtypes.qint32": "qint32",
+    "quint8 dtypes.quint8": "quint8",
+    "quint16 dtypes.quint16": "quint16",
+    "resource dtypes.resource": "resource",
+    "variant dtypes.variant": "variant",
+}

@@ -410,3 +410,6 @@ class Graph:
     def is_function(self, name: str) -> bool:
         """Whether the function library holds `name`."""
         return name in self.functions
+
+
+__exports__ = {"Graph": "Graph"}

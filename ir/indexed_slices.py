@@ -63,3 +63,6 @@ class IndexedSlices:
 
     def __repr__(self) -> str:
         return f"IndexedSlices(indices={self.indices}, values={self.values}, dense_shape={self.dense_shape})"
+
+
+__exports__ = {"IndexedSlices": "IndexedSlices"}

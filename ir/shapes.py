@@ -382,3 +382,16 @@ def dimension_value(dimension: Any) -> Any:
 def dims_to_list(dims: Sequence[int | None]) -> list[int]:
     """Returns sizes as TF attributes hold them, -1 for an unknown one."""
     return [-1 if d is None else d for d in dims]
+
+
+def dimension_at_index(shape: Any, index: int) -> Dimension:
+    """Returns the size of dimension `index` of a TensorShape, unknown when its rank is."""
+    return Dimension(None) if shape.ndims is None else shape.dims[index]
+
+
+__exports__ = {
+    "TensorShape": "TensorShape",
+    "Dimension": "Dimension",
+    "dimension_value compat.dimension_value": "dimension_value",
+    "dimension_at_index compat.dimension_at_index": "dimension_at_index",
+}

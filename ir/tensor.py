@@ -302,3 +302,6 @@ class Operation:
 def op_error(cls: type[OpError], op: Operation | None, message: str) -> OpError:
     """Returns an error of class `cls` about `op`."""
     return cls(None, op, message)
+
+
+__exports__ = {"Tensor": "Tensor", "Operation": "Operation"}
