@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from ir.opdef import OpDef
-from ir.shapes import Dims
+from ir.shapes import Dims, num_elements
 from ir.tensor import Operation, Tensor
 
 MAX_ELEMENTS = 4096
 _MAX_DEPTH = 100
+_MAX_UNKNOWN = 64
 
 
 class Unknown:
@@ -30,6 +31,12 @@ class Unknown:
 
     __lt__ = __le__ = __gt__ = __ge__ = __index__ = __int__ = __bool__
 
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("unknown value")
+
+    __ne__ = __eq__
+    __hash__ = object.__hash__
+
     def __repr__(self) -> str:
         return "?"
 
@@ -37,12 +44,31 @@ class Unknown:
 UNKNOWN = Unknown()
 
 
+class NeedsValue(Exception):
+    """Raised by a body or lowering for an operand whose value it needs, but that is not known: of parameter `param`,
+    and in a list of tensors number `index`."""
+
+    def __init__(self, param: str, index: int = 0) -> None:
+        super().__init__(f"'{param}' must be known when the program is compiled")
+        self.param = param
+        self.index = index
+
+
 def value_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     """Returns the value of `tensor` as an array, or None when it depends on what is fed."""
     if tensor.op.opdef.name == "Const":
         return tensor.op.attrs["value"]
-    found = _known(tensor, 0)
+    found = _known(tensor, 0, {})
     return None if found is None or found.dtype == object else found
+
+
+def entries_of(tensor: Tensor) -> list[int | None] | None:
+    """Returns the entries of integer vector `tensor`, None for those that are not known; None without a known length."""
+    found = _known(tensor, 0, {})
+    if found is None or found.ndim != 1:
+        dims = tensor.dims
+        return None if dims is None or len(dims) != 1 or dims[0] is None else [None] * dims[0]
+    return [None if v is UNKNOWN else int(v) for v in found.tolist()]
 
 
 def constant_value(tensor: Any, partial: bool = False) -> np.ndarray[Any, Any] | None:
@@ -52,12 +78,12 @@ def constant_value(tensor: Any, partial: bool = False) -> np.ndarray[Any, Any] |
 
 def shape_value_of(tensor: Tensor) -> Dims:
     """Returns the shape that integer vector `tensor` holds: sizes as far as known, -1 counting as unknown."""
-    found = _known(tensor, 0)
+    found = _known(tensor, 0, {})
     if found is None:
         dims = tensor.dims
         return None if dims is None or len(dims) != 1 or dims[0] is None else (None,) * dims[0]
     if found.ndim == 0:
-        if found.dtype != object and found == -1:
+        if found.dtype == object or found == -1:
             return None
         raise ValueError(f"a shape must be a vector, got the scalar {found}")
     out: list[int | None] = []
@@ -71,17 +97,21 @@ def shape_value_of(tensor: Tensor) -> Dims:
     return tuple(out)
 
 
-def _known(tensor: Tensor, depth: int) -> np.ndarray[Any, Any] | None:
+def _known(tensor: Tensor, depth: int, seen: dict[Tensor, Any]) -> np.ndarray[Any, Any] | None:
+    """What is known of `tensor`; `seen` holds what this query found, as only full values are kept for the next."""
     if tensor.known is not None:
         return tensor.known
     op = tensor.op
     if op.opdef.name == "Const":
         return op.attrs["value"]
+    if tensor in seen:
+        return seen[tensor]
     if not foldable(op.opdef, tensor) or depth > _MAX_DEPTH:
         return None
-    found = _shape_op(op) if op.type in _SHAPE_OPS else _evaluate(op, tensor.value_index, depth)
+    found = _shape_op(op, tensor.value_index) if op.type in _SHAPE_OPS else _evaluate(op, tensor.value_index, depth, seen)
     if found is not None and found.dtype != object:
         tensor.known = found
+    seen[tensor] = found
     return found
 
 
@@ -90,6 +120,8 @@ def foldable(opdef: OpDef, tensor: Tensor) -> bool:
     if not (tensor.dtype.is_integer or tensor.dtype.is_bool):
         return False
     effects = opdef.effects
+    if opdef.name == "PlaceholderWithDefault":
+        return False  # what is fed may differ from the default
     if not effects.pure or effects.host or effects.reads or opdef.body is None or opdef.primitive:
         return False
     size = 1
@@ -110,34 +142,50 @@ def _shape_array(dims: Dims, np_dtype: Any) -> np.ndarray[Any, Any] | None:
     return out
 
 
-def _shape_op(op: Operation) -> np.ndarray[Any, Any] | None:
-    dims = op.inputs[0].dims
+def _shape_op(op: Operation, index: int) -> np.ndarray[Any, Any] | None:
+    dims = op.inputs[index].dims
     if dims is None:
         return None
     np_dtype = op.outputs[0].dtype.np_dtype
     if op.type == "Rank":
         return np.array(len(dims), dtype=np_dtype)
     array = _shape_array(dims, np_dtype)
-    if op.type == "Shape" or array is None:
+    if op.type != "Size" or array is None:
         return array
     return None if array.dtype == object else np.array(array.prod(), dtype=np_dtype)
 
 
 #: ops whose output follows from the static shape of their input, whatever its value
-_SHAPE_OPS = frozenset(["Shape", "Size", "Rank"])
+_SHAPE_OPS = frozenset(["Shape", "ShapeN", "Size", "Rank"])
 
 
-def _evaluate(op: Operation, index: int, depth: int) -> np.ndarray[Any, Any] | None:
+def _nothing_known(t: Tensor) -> np.ndarray[Any, Any] | None:
+    """The value of a small tensor of which only the shape is known."""
+    size = num_elements(t.dims)
+    if t.dims is None or size is None or size > _MAX_UNKNOWN or not t.dtype.is_integer:
+        return None
+    out = np.empty([d or 0 for d in t.dims], dtype=object)
+    out.fill(UNKNOWN)
+    return out
+
+
+def _evaluate(op: Operation, index: int, depth: int, seen: dict[Tensor, Any]) -> np.ndarray[Any, Any] | None:
     arrays: list[np.ndarray[Any, Any]] = []
     exact = True
+    helps = not op.inputs
     for t in op.inputs:
         if not (t.dtype.is_integer or t.dtype.is_bool):
             return None
-        a = _known(t, depth + 1)
+        a = _known(t, depth + 1, seen)
+        helps = helps or a is not None
+        if a is None:
+            a = _nothing_known(t)
         if a is None or a.size > MAX_ELEMENTS:
             return None
         exact = exact and a.dtype != object
         arrays.append(a)
+    if not helps:
+        return None
     try:
         out = call_body(op.opdef, arrays, op.attrs)
     except (TypeError, ValueError, IndexError, AttributeError, OverflowError, ZeroDivisionError):
