@@ -51,7 +51,7 @@ def op(
     """
     effects = Effects(
         _words(reads), _words(writes), random, host, stream, check, _words(static), dynamic,
-        stateful or random or bool(writes) or bool(reads) or stream is not None, commutative, forwards_ref, elementwise,
+        stateful or random or bool(writes) or bool(reads) or stream is not None or creates is not None, commutative, forwards_ref, elementwise,
         creates, _words(presence), overwrites, passthrough,
     )  # fmt: skip
 
@@ -394,7 +394,7 @@ def _as_text(value: Any) -> str | bytes:
 def _as_float(value: Any) -> float:
     if isinstance(value, (str, bytes)):
         raise TypeError
-    return float(value)
+    return float(np.float32(value))  # what a GraphDef holds
 
 
 def _same(value: Any) -> Any:

@@ -15,7 +15,7 @@ from ir.tensor import Tensor
 
 CONST = OpDef(
     "Const", [], {"value": AttrSpec("value", "tensor", "value"), "dtype": AttrSpec("dtype", "type", "dtype")},
-    [OutputSpec("output", "dtype")], Effects(), doc="A tensor whose value is part of the graph.",
+    [OutputSpec("output", "dtype")], Effects(), shape_fn=lambda c: c.attrs["value"].shape, doc="A tensor whose value is part of the graph.",
     no_gradient="a constant has no inputs", module=__name__,
 )  # fmt: skip
 TABLE["Const"] = CONST

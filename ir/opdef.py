@@ -274,12 +274,13 @@ def _inferred_attrs(inputs: list[InputSpec], constraints: dict[str, Any]) -> dic
         if name is None or name in attrs:
             return
         allowed = constraints.get(name)
+        if isinstance(allowed, int):
+            allowed, minimum = None, allowed
         default = allowed.default if isinstance(allowed, TypeSet) and allowed.default is not None else REQUIRED
         attrs[name] = AttrSpec(name, kind, None, default, allowed, minimum)
 
     for i in inputs:
-        low = constraints.get(i.spec.number or "", 1)
-        add(i.spec.number, "int", low if isinstance(low, int) else 1)
+        add(i.spec.number, "int", 1)
         add(i.spec.types, "list(type)")
         if i.spec.types is None:
             add(i.spec.attr, "type")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from ir import xp
 from ir.build import export, grad, op
 from ir.convert import get_default_graph
-from ir.dtypes import ANY, NUMBER, as_dtype
+from ir.dtypes import ANY, NUMBER, TypeSet, as_dtype
 from ir.infer import Infer, from_shape_attr, like_input, merged, no_outputs, same
 from ir.opdef import In, ListT, Shape, T, Type
 from ir.shapes import Dims, TensorShape, compatible, dims_of, shape_str
@@ -71,7 +71,7 @@ def _(op: Operation, dy: Tensor) -> Any:
     return dy
 
 
-@op("IdentityN", lambda c: c.all_dims, out="output: list(T)", api="identity_n", passthrough=True)
+@op("IdentityN", lambda c: c.all_dims, out="output: list(T)", api="identity_n", passthrough=True, T=1)
 def identity_n(input: Annotated[Sequence[Any], In(types="T")], name: str | None = None) -> list[Tensor]:
     """Returns its inputs."""
     return list(input)
@@ -111,7 +111,7 @@ def no_op(name: str | None = None) -> Operation:
 grad.none("NoOp", "it has no outputs")
 
 
-@op("AddN", merged, out="sum: T", T=NUMBER, commutative=True)
+@op("AddN", merged, out="sum: T", T=NUMBER | TypeSet("variant"), commutative=True)
 def _add_n(inputs: ListT, name: str | None = None) -> Tensor:
     """Adds all inputs, which have one shape, element-wise."""
     total = inputs[0]
@@ -147,7 +147,7 @@ def _zeros_like(x: T, name: str | None = None) -> Tensor:
     return xp.zeros_like(x)
 
 
-@op("OnesLike", like_input(0), out="y: T", T=ANY)
+@op("OnesLike", like_input(0), out="y: T", T=TypeSet("bfloat16 float16 float32 float64 int8 uint8 int16 uint16 int32 int64 complex64 complex128 bool"))
 def _ones_like(x: T, name: str | None = None) -> Tensor:
     """Ones of the shape and type of `x`."""
     return xp.ones_like(x)
