@@ -10,11 +10,13 @@ from typing import Any
 
 from ir import xp
 from ir.build import export, grad, op
-from ir.convert import constant, convert_to_tensor
-from ir.dtypes import FLOAT, FLOAT_COMPLEX, SIGNED, TypeSet
+from ir.convert import constant, convert_to_tensor, get_default_graph
+from ir.dtypes import FLOAT, FLOAT_COMPLEX, SIGNED, TypeSet, as_dtype
 from ir.infer import same
 from ir.opdef import T
-from ir.ops.cast import conj
+from ir.ops.arith import div_no_nan, maximum, minimum
+from ir.ops.cast import cast, conj
+from ir.ops.complex import complex_abs
 from ir.ops.layout import shape, zeros
 from ir.sparse_tensor import SparseTensor
 from ir.tensor import Operation, Tensor
@@ -51,13 +53,33 @@ def negative(x: Any, name: str | None = None) -> Any:
 
 @op("Abs", same, out="y: T", T=FLOAT | SIGNED)
 def _abs(x: T, name: str | None = None) -> Tensor:
-    """The absolute value of real numbers. `ir.ops.complex` has that of complex ones, and the public `abs`."""
+    """The absolute value of real numbers."""
     return xp.abs(x)
 
 
 @grad("Abs")
 def _(op: Operation, dy: Tensor) -> Any:
     return dy * sign(op.inputs[0])
+
+
+@export("abs math.abs")
+def abs_(x: Any, name: str | None = None) -> Any:
+    """Returns the absolute value of each element of `x`.
+
+    Args:
+      x: a real or complex tensor, or a SparseTensor.
+      name: a name for the operation.
+
+    Returns a tensor of the shape of `x`, of its type, or float32 (float64) when that is complex64 (complex128).
+
+    >>> abs_([-1.5, 2.0]).dtype
+    tf.float32
+    """
+    if isinstance(x, SparseTensor):
+        return on_values(abs_, x, name)
+    with get_default_graph().name_scope(name or "Abs") as scope:
+        x = convert_to_tensor(x, name="x")
+        return complex_abs(x, x.dtype.real_dtype, name=scope) if x.dtype.is_complex else _abs(x, name=scope)
 
 
 @op("Sign", same, out="y: T", T=WITH_INDEX)
@@ -121,6 +143,14 @@ def inv_grad(y: T, dy: T, name: str | None = None) -> Tensor:
 def _(op: Operation, dz: Tensor) -> Any:
     y = conj(op.inputs[0])
     return conj(dz) * -2.0 * op.inputs[1] * y, reciprocal_grad(y, dz)
+
+
+@export("math.reciprocal_no_nan")
+def reciprocal_no_nan(x: Any, name: str | None = None) -> Tensor:
+    """Returns `1 / x`, element by element, but 0 where `x` is 0."""
+    with get_default_graph().name_scope(name or "reciprocal_no_nan") as scope:
+        x = convert_to_tensor(x, name="x")
+        return div_no_nan(constant(1, dtype=x.dtype.base_dtype, name="one"), x, name=scope)
 
 
 @op("Square", same, out="y: T", T=WITH_INDEX)
@@ -363,3 +393,25 @@ def is_finite(x: T, name: str | None = None) -> Tensor:
 
 
 grad.none("IsNan IsInf IsFinite", "the output is boolean")
+
+
+# -- conversion --------------------------------------------------------------------------------------
+
+
+@export("saturate_cast dtypes.saturate_cast")
+def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Tensor:
+    """Converts `value` to `dtype`; what that type cannot hold becomes the nearest number that it can.
+
+    Args:
+      value: a real tensor of any shape.
+      dtype: the new element type.
+      name: a name for the operation.
+    """
+    with get_default_graph().name_scope(name or "saturate_cast") as scope:
+        value = convert_to_tensor(value, name="value")
+        to = as_dtype(dtype).base_dtype
+        if value.dtype.min < to.min:
+            value = maximum(value, constant(to.min, dtype=value.dtype.base_dtype, name="min"))
+        if value.dtype.max > to.max:
+            value = minimum(value, constant(to.max, dtype=value.dtype.base_dtype, name="max"))
+        return cast(value, to, name=scope)
