@@ -1,0 +1,101 @@
+"""A device segment compiled for one set of types, static values and places of its variables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import jax
+import numpy as np
+
+from graphc.lowering.lower import Env, operand, trace
+from graphc.runtime import log
+from graphc.runtime.config import compiler_options
+from ir.convert import CONST
+from ir.program import Node, Ref
+
+#: constants larger than this are arguments of the executable, on the device once, not literals in it
+LARGE_CONSTANT = 32 * 1024
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to compile: nodes, what enters and what leaves.
+
+    `donated` and `kept` are the state nodes that enter as buffers; `known` are values fixed while compiling; `inputs` the
+    other operands; `results` what leaves, the new states first.
+    """
+
+    nodes: list[Node]
+    donated: list[Node]
+    kept: list[Node]
+    inputs: list[Ref]
+    known: Env
+    results: list[Ref]
+    name: str = "graphc"
+    donate: bool = True
+
+
+@dataclass(slots=True)
+class Executable:
+    """A compiled segment: `call(*donated, *kept, *constants, *inputs)` gives the results that are not constant."""
+
+    call: Any
+    compiled: Any
+    constants: list[Any]
+    #: per result its position among what `call` gives, or None when it is in `fixed`
+    positions: list[int | None]
+    fixed: dict[int, Any] = field(default_factory=dict[int, Any])
+    seconds: float = 0.0
+
+    def results(self, outs: Sequence[Any]) -> list[Any]:
+        """Returns every result, constants included."""
+        return [self.fixed[i] if p is None else outs[p] for i, p in enumerate(self.positions)]
+
+
+def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[Any]) -> Executable:
+    """Traces and compiles a plan. The types are arrays or ShapeDtypeStructs of the donated and kept states, then of the inputs."""
+    start = perf_counter()
+    large = [n for n in _constants(plan.nodes) if n.attrs["value"].nbytes > LARGE_CONSTANT and n.attrs["value"].dtype != object]
+    where: dict[str, Any] = {}
+
+    def fn(*args: Any) -> tuple[Any, ...]:
+        env: Env = dict(plan.known)
+        rest = iter(args)
+        for node in (*plan.donated, *plan.kept, *large):
+            env[node] = (next(rest),)
+        for (node, i), value in zip(plan.inputs, rest, strict=True):
+            _put(env, node, i, value)
+        trace(plan.nodes, env)
+        values = [operand(env, n, i) for n, i in plan.results]
+        where["fixed"] = {i: v for i, v in enumerate(values) if not isinstance(v, jax.core.Tracer)}
+        return tuple(v for v in values if isinstance(v, jax.core.Tracer))
+
+    fn.__name__ = plan.name
+    with jax.enable_x64(True):
+        constants = [jax.device_put(n.attrs["value"]) for n in large]
+        types = [jax.ShapeDtypeStruct(np.shape(t), t.dtype) for t in (*state_types, *constants, *input_types)]
+        donate = tuple(range(len(plan.donated))) if plan.donate else ()
+        compiled = jax.jit(fn, donate_argnums=donate, keep_unused=True).lower(*types).compile(compiler_options())
+    fixed = where["fixed"]
+    positions: list[int | None] = []
+    for i in range(len(plan.results)):
+        positions.append(None if i in fixed else i - sum(j < i for j in fixed))
+    seconds = perf_counter() - start
+    log.compiled(plan.name, seconds)
+    return Executable(compiled, compiled, constants, positions, {i: np.asarray(v) if not isinstance(v, np.ndarray) else v for i, v in fixed.items()}, seconds)
+
+
+def _put(env: Env, node: Node, index: int, value: Any) -> None:
+    row = list(env.get(node, (None,) * len(node.types)))
+    row[index] = value
+    env[node] = tuple(row)
+
+
+def _constants(nodes: Sequence[Node]) -> list[Node]:
+    found: dict[Node, None] = {}
+    for node in nodes:
+        for n, _ in node.inputs:
+            if n.op is CONST:
+                found[n] = None
+    return list(found)

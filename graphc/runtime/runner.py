@@ -1,0 +1,291 @@
+"""Runner: one Program in one Session, with everything prepared for running it again.
+
+A Program that is one device segment runs as one call of an executable. One with host nodes runs segment by segment.
+A small Program seen for the first time is interpreted on NumPy arrays: it is not worth a compilation yet.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from graphc.lowering.lower import ABSENT, Env, interpret, operand
+from graphc.runtime import checks, log
+from graphc.runtime.executable import Executable, Plan, compile_plan
+from graphc.runtime.packing import choose_packs
+from graphc.runtime.store import Store
+from ir.philox import initial_state
+from ir.program import STATE, Node, Program, Ref, Res
+from ir.rewrite.pack import apply_packs
+from ir.rewrite.partition import SOURCES, Segment, partition
+from ir.rewrite.pipeline import optimize
+
+MAX_EXECUTABLES = 64
+MAX_PREPARED = 512
+INTERPRETED_NODES = 3000
+INTERPRETED_ELEMENTS = 4_000_000
+INTERPRETED_PRIMITIVES = 8
+
+
+class Prepared:
+    """A call that is ready: which buffers go in, what comes out, where it goes."""
+
+    __slots__ = ("executable", "fetches", "inputs", "keys", "owner", "positions", "written")
+
+    def __init__(self, owner: "Runner", executable: Executable, keys: list[str], written: list[str], inputs: list[int]) -> None:
+        self.owner = owner
+        self.executable = executable
+        self.keys = keys
+        self.written = written
+        self.inputs = inputs
+
+    def __call__(self, feeds: Sequence[Any]) -> list[Any]:
+        owner, executable = self.owner, self.executable
+        store = owner.store
+        given = [feeds[i] for i in self.inputs]
+        if not owner.waits:
+            given = [np.array(f) if type(f) is np.ndarray else f for f in given]  # nothing below waits: the caller may overwrite its feeds at once
+        with store.lock:
+            values = store.values
+            args = [values[k] for k in self.keys]
+            with jax.enable_x64(True):
+                outs = executable.call(*args, *executable.constants, *given)
+            if not owner.checked:
+                for key, value in zip(self.written, outs, strict=False):
+                    values[key] = value
+                if owner.shares:
+                    return owner.fetched(executable.results(outs))
+        results = executable.results(outs)
+        if owner.checked:
+            owner.raise_failed(results)
+            with store.lock:
+                values.update(zip(self.written, outs, strict=False))
+        return owner.fetched(results)
+
+
+class Runner:
+    """Runs one Program again and again."""
+
+    def __init__(self, store: Store, program: Program, name: str, entropy: Callable[[], int], eager: bool) -> None:
+        self.store = store
+        self.name = name
+        self.entropy = entropy
+        self.eager = eager  # whether a small program may be interpreted the first time
+        self.program = optimize(program)
+        self.segments = partition(self.program)
+        self.single = len(self.segments) == 1 and not self.segments[0].host
+        self.checked = bool(self.program.checks)
+        self.waits = bool(self.program.fetches) or self.checked
+        self.static_feeds = self._static_feeds()
+        self.seen: dict[Any, int] = {}
+        self.prepared: OrderedDict[Any, Prepared] = OrderedDict()
+        self.prepared_version = -1
+        self.executables: OrderedDict[Any, Any] = OrderedDict()
+        self.compiled_shapes = 0
+        state_refs = {(n, 0) for n in self.program.states.values()} | set(self.program.writes.values())
+        self.shares = any(f in state_refs for f in self.program.fetches)
+
+    def _static_feeds(self) -> list[int]:
+        if not self.single:
+            return []
+        static = self.segments[0].static
+        return [i for i, n in enumerate(self.program.feeds) if (n, 0) in static]
+
+    # -- running -------------------------------------------------------------------------------------
+
+    def run(self, feeds: Sequence[Any]) -> list[Any]:
+        """Runs the program and returns the fetched values, owned by the caller."""
+        if self.prepared_version == self.store.version:
+            found = self.prepared.get(self.key(feeds))
+            if found is not None:
+                return found(feeds)
+        return self._first(feeds)
+
+    def key(self, feeds: Sequence[Any]) -> Any:
+        """What an executable depends on: the feeds' shapes, and the values of those that reach a shape."""
+        shapes = tuple([f.shape for f in feeds])
+        if not self.static_feeds:
+            return shapes
+        return (shapes, tuple([np.asarray(feeds[i]).tobytes() for i in self.static_feeds]))
+
+    def _first(self, feeds: Sequence[Any]) -> list[Any]:
+        self.require_states()
+        if not self.single:
+            return self._by_segments(feeds)
+        key = self.key(feeds)
+        if self.eager and key not in self.seen and self._cheap(feeds):
+            if len(self.seen) > 100_000:
+                self.seen.clear()
+            self.seen[key] = 1
+            log.counters.interpreted += 1
+            return self._by_segments(feeds)
+        return self._prepare(key, feeds)(feeds)
+
+    def require_states(self) -> None:
+        """Raises FailedPreconditionError for a variable that is read and has no value; starts random counters."""
+        store = self.store
+        with store.lock:
+            for res in self.program.states:
+                if res.key in store:
+                    continue
+                if res.kind == "rng" and res.op is not None:
+                    store.set(res.key, initial_state(res.op.attrs, self.entropy))
+                elif res.kind == "variable" and res in self.program.first_reads:
+                    raise checks.uninitialized(res, self.program.first_reads[res])
+
+    def _cheap(self, feeds: Sequence[Any]) -> bool:
+        nodes = self.segments[0].nodes
+        if len(nodes) > INTERPRETED_NODES:
+            return False
+        largest = max((d for f in feeds for d in f.shape), default=1)
+        total = primitives = 0
+        for n in nodes:
+            primitives += n.op.primitive
+            for _, dims in n.types:
+                size = 1
+                for d in dims or ():
+                    size *= largest if d is None else d
+                total += size
+        return primitives <= INTERPRETED_PRIMITIVES and total <= INTERPRETED_ELEMENTS
+
+    # -- one compiled call ---------------------------------------------------------------------------
+
+    def _prepare(self, key: Any, feeds: Sequence[Any]) -> Prepared:
+        with self.store.lock:
+            choose_packs(self.store, self.program)
+            if self.prepared_version != self.store.version:
+                self.prepared.clear()
+                self.prepared_version = self.store.version
+            program = apply_packs(self.program, self._places())
+            written = [r.key for r in program.writes]
+            present = {r: n for r, n in program.states.items() if r.key in self.store}
+            donated = [n for r, n in present.items() if r in program.writes]
+            kept = [n for r, n in present.items() if r not in program.writes]
+            keys = [r.key for r in present if r in program.writes] + [r.key for r in present if r not in program.writes]
+            inputs = [i for i in range(len(feeds)) if i not in self.static_feeds]
+            states = [self.store.device(k) for k in keys]
+            full = (key, tuple((k, s.shape, s.dtype) for k, s in zip(keys, states, strict=True)))
+            executable = self.executables.get(full)
+            if executable is None:
+                known: Env = {n: (ABSENT,) for r, n in program.states.items() if r not in present}
+                known.update({program.feeds[i]: (np.array(feeds[i]),) for i in self.static_feeds})
+                results = [*program.writes.values(), *program.fetches]
+                for c in program.checks:
+                    results += [c.ok, *c.payload]
+                plan = Plan([n for n in program.nodes if n.op not in SOURCES], donated, kept, [(program.feeds[i], 0) for i in inputs], known, results, self.name, not self.checked)
+                executable = self._compiled(full, plan, states, [feeds[i] for i in inputs], feeds)
+        if len(self.prepared) >= MAX_PREPARED:
+            self.prepared.popitem(last=False)
+        made = self.prepared[key] = Prepared(self, executable, keys, written, inputs)
+        return made
+
+    def _places(self) -> dict[Res, Any]:
+        return {r: self.store.place[r.key] for r in {*self.program.states, *self.program.writes} if r.key in self.store.place}
+
+    def _compiled(self, key: Any, plan: Plan, states: Sequence[Any], inputs: Sequence[Any], feeds: Sequence[Any]) -> Executable:
+        self.compiled_shapes += 1
+        if self.compiled_shapes >= 3:
+            log.many_shapes(self.name, [f.shape for f in feeds], self.compiled_shapes)
+        made = compile_plan(plan, states, inputs)
+        if len(self.executables) >= MAX_EXECUTABLES:
+            self.executables.popitem(last=False)
+        self.executables[key] = made
+        return made
+
+    def fetched(self, results: list[Any]) -> list[Any]:
+        """Returns the fetches among the results of a call, as the caller's own arrays."""
+        first = len(results) - len(self.program.fetches) - sum(1 + len(c.payload) for c in self.program.checks)
+        return own_all(results[first : first + len(self.program.fetches)])
+
+    def raise_failed(self, results: list[Any]) -> None:
+        """Raises the error of the first check whose flag is false."""
+        at = len(results) - sum(1 + len(c.payload) for c in self.program.checks)
+        for c in self.program.checks:
+            if not bool(np.asarray(results[at])):
+                raise checks.check_failed(c, results[at + 1 : at + 1 + len(c.payload)])
+            at += 1 + len(c.payload)
+
+    # -- segment by segment --------------------------------------------------------------------------
+
+    def _by_segments(self, feeds: Sequence[Any]) -> list[Any]:
+        """Runs host segments and device segments in turn; one device segment alone is interpreted. Commits at the end."""
+        program, store = self.program, self.store
+        env: Env = {n: (f,) for n, f in zip(program.feeds, feeds, strict=True)}
+        with store.lock:
+            for res, node in program.states.items():
+                value = np.zeros((), np.int32) if res.kind == "stream" else store.get(res.key)
+                env[node] = (value,)
+        for i, segment in enumerate(self.segments):
+            if segment.host or self.single:
+                interpret(segment.nodes, env)
+            else:
+                self._device_segment(i, segment, env)
+        for c in program.checks:
+            if not bool(np.asarray(operand(env, *c.ok))):
+                raise checks.check_failed(c, [operand(env, *p) for p in c.payload])
+        results = own_all([operand(env, *f) for f in program.fetches])
+        self._commit(env)
+        return results
+
+    def _commit(self, env: Env) -> None:
+        items: list[tuple[str, Any]] = []
+        for res, ref in self.program.writes.items():
+            value = operand(env, *ref)
+            items.append((res.key, np.array(value) if isinstance(value, np.ndarray) else value))
+        with self.store.lock:
+            self.store.set_many(items)
+
+    def _device_segment(self, index: int, segment: Segment, env: Env) -> None:
+        static = [(r, np.asarray(operand(env, *r))) for r in segment.inputs if r in segment.static]
+        absent = [r for r in segment.inputs if operand(env, *r) is ABSENT]
+        dynamic = [r for r in segment.inputs if r not in segment.static and operand(env, *r) is not ABSENT]
+        values = [operand(env, *r) for r in dynamic]
+        types = tuple((np.shape(v), np.asarray(v).dtype if not isinstance(v, jax.Array) else v.dtype) for v in values)
+        key = (index, types, tuple((v.shape, v.tobytes()) for _, v in static), tuple(map(id, absent)))
+        executable = self.executables.get(key)
+        if executable is None:
+            known = self._known(static, absent)
+            plan = Plan(segment.nodes, [], [], dynamic, known, segment.outputs, f"{self.name}_{index}")
+            executable = self._compiled(key, plan, [], values, [v for v in values if isinstance(v, np.ndarray)])
+        with jax.enable_x64(True):
+            outs = executable.call(*executable.constants, *values)
+        for ref, value in zip(segment.outputs, executable.results(outs), strict=True):
+            put(env, ref, value)
+
+    def _known(self, static: list[tuple[Ref, Any]], absent: list[Ref]) -> Env:
+        known: Env = {}
+        for ref, value in static:
+            put(known, ref, value)
+        for ref in absent:
+            put(known, ref, ABSENT)
+        return known
+
+
+def put(env: Env, ref: Ref, value: Any) -> None:
+    """Sets one output of a node in `env`."""
+    node, i = ref
+    row = list(env.get(node, (None,) * len(node.types)))
+    row[i] = value
+    env[node] = tuple(row)
+
+
+def own(value: Any) -> Any:
+    """Returns a value as the caller's own NumPy array, or NumPy scalar at rank 0."""
+    if value is ABSENT:
+        return None
+    array = np.array(value)
+    return array[()] if array.ndim == 0 else array
+
+
+def own_all(values: list[Any]) -> list[Any]:
+    """Returns all values as the caller's own, started on their way together."""
+    if len(values) > 1:
+        for v in values:
+            if isinstance(v, jax.Array):
+                v.copy_to_host_async()
+    return [own(v) for v in values]
+
+
+__all__ = ["STATE", "Node", "Prepared", "Runner", "own", "put"]
