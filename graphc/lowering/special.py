@@ -63,12 +63,6 @@ def igamma_grad_a(a: Any, x: Any, name: None = None) -> Any:
     return lax.igamma_grad_a(*jnp.broadcast_arrays(a, x))
 
 
-@lowers("RandomGammaGrad")
-def random_gamma_grad(alpha: Any, sample: Any, name: None = None) -> Any:
-    """The derivative of a sample by alpha."""
-    return lax.random_gamma_grad(*jnp.broadcast_arrays(alpha, sample))
-
-
 @lowers("Betainc")
 def betainc(a: Any, b: Any, x: Any, name: None = None) -> Any:
     """The regularized incomplete beta function."""

@@ -139,13 +139,7 @@ def igamma_grad_a(a: T, x: T, name: str | None = None) -> Tensor:
     ...
 
 
-@op("RandomGammaGrad", broadcast, out="output: T", T=PRECISE)
-def random_gamma_grad(alpha: T, sample: T, name: str | None = None) -> Tensor:
-    """The derivative of a gamma-distributed sample by the shape parameter `alpha`."""
-    ...
-
-
-grad.none("IgammaGradA RandomGammaGrad", "derivatives of higher order are not known in closed form; TensorFlow has none either")
+grad.none("IgammaGradA", "TensorFlow has no second derivative by the parameter either")
 
 
 @export("lbeta math.lbeta")
