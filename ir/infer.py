@@ -53,7 +53,7 @@ class Infer:
         """The shape that flat input `index` holds as a vector, as far as it is known."""
         return static.shape_value_of(self.tensors[index])
 
-    def rank(self, index: int, rank: int, what: str = "") -> Dims:
+    def rank(self, index: int, rank: int, what: str = "") -> tuple[int | None, ...]:
         """The static shape of input `index`, which must have `rank`; unknown sizes when its rank is unknown."""
         return with_rank(self.tensors[index].dims, rank, what or self.input_name(index))
 
