@@ -48,6 +48,11 @@ class Executable:
     fixed: dict[int, Any] = field(default_factory=dict[int, Any])
     seconds: float = 0.0
 
+    def warm(self) -> None:
+        """After the first call JAX has a C function for the next ones; without it, the call goes on through Python."""
+        if self.call is self.compiled:
+            self.call = getattr(self.compiled, "_call", None) or self.compiled
+
     def results(self, outs: Sequence[Any]) -> list[Any]:
         """Returns every result, constants included."""
         return [self.fixed[i] if p is None else outs[p] for i, p in enumerate(self.positions)]

@@ -4,6 +4,8 @@ import logging
 import threading
 from dataclasses import dataclass
 
+from ir.build import export
+
 logger = logging.getLogger("graphc")
 SLOW_SECONDS = 5.0
 
@@ -18,6 +20,18 @@ class Counters:
 
 
 counters = Counters()
+
+
+@export("runtime_counters")
+def runtime_counters() -> Counters:
+    """Returns the counters of this process: compilations, seconds spent compiling, programs interpreted.
+
+    >>> runtime_counters().compilations >= 0
+    True
+    """
+    return counters
+
+
 _lock = threading.Lock()
 
 

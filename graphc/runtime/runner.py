@@ -6,6 +6,7 @@ A small Program seen for the first time is interpreted on NumPy arrays: it is no
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from itertools import chain, starmap
 from typing import Any
 
 import jax
@@ -32,7 +33,7 @@ INTERPRETED_PRIMITIVES = 8
 class Prepared:
     """A call that is ready: which buffers go in, what comes out, where it goes."""
 
-    __slots__ = ("executable", "fetches", "inputs", "keys", "owner", "positions", "written")
+    __slots__ = ("copies", "executable", "inputs", "keys", "owner", "written")
 
     def __init__(self, owner: "Runner", executable: Executable, keys: list[str], written: list[str], inputs: list[int]) -> None:
         self.owner = owner
@@ -40,28 +41,35 @@ class Prepared:
         self.keys = keys
         self.written = written
         self.inputs = inputs
+        # where nothing waits for the device, the feeds are copied: the caller may overwrite them as soon as run returns
+        first = len(written)
+        self.copies = not owner.checked and all(p is None for p in executable.positions[first : first + len(owner.program.fetches)])
 
     def __call__(self, feeds: Sequence[Any]) -> list[Any]:
         owner, executable = self.owner, self.executable
         store = owner.store
-        given = [feeds[i] for i in self.inputs]
-        if not owner.waits:
-            given = [np.array(f) if type(f) is np.ndarray else f for f in given]  # nothing below waits: the caller may overwrite its feeds at once
+        args: list[Any] = [feeds[i] for i in self.inputs]
+        if self.copies:
+            args = [np.array(f) if type(f) is np.ndarray else f for f in args]
+        outs: list[Any] = []
         with store.lock:
             values = store.values
-            args = [values[k] for k in self.keys]
-            with jax.enable_x64(True):
-                outs = executable.call(*args, *executable.constants, *given)
-            if not owner.checked:
-                for key, value in zip(self.written, outs, strict=False):
-                    values[key] = value
-                if owner.shares:
-                    return owner.fetched(executable.results(outs))
+            args = [*[values[k] for k in self.keys], *executable.constants, *args]
+            try:
+                with jax.enable_x64(True):
+                    # one C call, so that an interrupt cannot fall between the step, which consumes the old states, and `outs`
+                    outs.extend(chain.from_iterable(starmap(executable.call, (args,))))
+            finally:
+                if not owner.checked:
+                    values.update(zip(self.written, outs))  # noqa: B905 (the fetches follow the states)
+            executable.warm()
+            if owner.shares:
+                return owner.fetched(executable.results(outs))
         results = executable.results(outs)
         if owner.checked:
             owner.raise_failed(results)
             with store.lock:
-                values.update(zip(self.written, outs, strict=False))
+                values.update(zip(self.written, outs))  # noqa: B905
         return owner.fetched(results)
 
 
@@ -77,7 +85,6 @@ class Runner:
         self.segments = partition(self.program)
         self.single = len(self.segments) == 1 and not self.segments[0].host
         self.checked = bool(self.program.checks)
-        self.waits = bool(self.program.fetches) or self.checked
         self.static_feeds = self._static_feeds()
         self.seen: dict[Any, int] = {}
         self.prepared: OrderedDict[Any, Prepared] = OrderedDict()

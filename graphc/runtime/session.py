@@ -13,19 +13,24 @@ import numpy as np
 from graphc.runtime import log
 from graphc.runtime.config import ConfigProto, apply_gpu_options
 from graphc.runtime.devices import DeviceAttributes, local_devices
+from graphc.runtime.executable import Executable
 from graphc.runtime.feed import expand, feed_array, feed_target
 from graphc.runtime.fetch import FetchPlan, quick_key
 from graphc.runtime.runner import Runner
 from graphc.runtime.store import Store
 from ir.build import export
 from ir.convert import get_default_graph
-from ir.errors import InvalidArgumentError, OpError, ResourceExhaustedError
+from ir.errors import FailedPreconditionError, InvalidArgumentError, OpError, ResourceExhaustedError
 from ir.graph import Graph
 from ir.program import cut
 from ir.stacks import graphs, sessions
 from ir.tensor import Operation, Tensor
 
 MAX_PROGRAMS = 1024
+_LOST = (
+    "The variables of an earlier step were lost: it was interrupted, or ran out of memory, after it had taken their buffers. "
+    "Run the initializer or restore the last checkpoint."
+)
 
 
 class _Entry:
@@ -87,6 +92,11 @@ class BaseSession:
         """Returns the devices programs can run on."""
         self._require_open()
         return local_devices()
+
+    def executables(self) -> list[Executable]:
+        """Returns what has been compiled for this session and is still kept: for cost, memory and aliasing analyses."""
+        runners = {id(e.runner): e.runner for e in self._entries.values()}
+        return [x for r in runners.values() for x in r.executables.values()]
 
     def close(self) -> None:
         """Frees the variables; the session cannot run any more."""
@@ -168,6 +178,10 @@ class BaseSession:
             raise
         except jax.errors.JaxRuntimeError as e:
             raise self._runtime_error(e) from e
+        except RuntimeError as e:
+            if "deleted" in str(e):
+                raise FailedPreconditionError(None, None, _LOST) from e
+            raise
 
     def _runtime_error(self, e: Exception) -> OpError:
         text = str(e)
