@@ -30,6 +30,8 @@ class Update:
     rule: Callable[..., Any]
     ref: Callable[..., Any]
     resource: Callable[..., Any]
+    #: the names of the variables it updates
+    states: tuple[str, ...]
 
 
 def on_handles(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,6 +52,7 @@ def update(
     """
     kind = f"SparseApply{name}" if rows else f"Apply{name}"
     dims = shape or dense_shape
+    names = tuple(states.split())
     types_of: dict[str, Any] = {"T": NUMBER, "Tindices": INDEX} if rows else {"T": NUMBER}
 
     def checked(c: Infer) -> list[Dims]:
@@ -60,10 +63,10 @@ def update(
         resource = op("Resource" + kind, checked, out="", writes=states, elementwise=not rows, **types_of)(on_handles(fn))
         grad.none("Resource" + kind, NO_GRADIENT)
         if not ref:
-            return Update(fn, _no_form(name), resource)
+            return Update(fn, _no_form(name), resource, names)
         on_refs = op(kind, dims, out="out: ref T", writes=states, elementwise=not rows, **types_of)(fn)
         grad.none(kind, NO_GRADIENT)
-        return Update(fn, on_refs, resource)
+        return Update(fn, on_refs, resource, names)
 
     return decorate
 
