@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 _foreign: list[Any] = []
+_every = all  # `xp.all` puts NumPy's under that name here
 _NUMPY = (np.ndarray, np.generic, bool, int, float, complex, str, bytes, type(None), np.dtype, type)
 
 
@@ -21,7 +22,7 @@ def register(namespace: Any) -> None:
 def is_numpy(value: Any) -> bool:
     """Whether `value` (or everything in it, for a list) is a NumPy array or a Python value."""
     if isinstance(value, (list, tuple)):
-        return all(map(is_numpy, value))  # pyright: ignore[reportUnknownArgumentType]
+        return _every(map(is_numpy, value))  # pyright: ignore[reportUnknownArgumentType]
     return isinstance(value, _NUMPY)
 
 
@@ -43,7 +44,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if _foreign and not all(map(is_numpy, args)):
+        if _foreign and not _every(map(is_numpy, args)):
             return getattr(_foreign[0], name)(*args, **kwargs)
         out = getattr(np, name)(*args, **kwargs)
         return np.asarray(out) if isinstance(out, np.generic) else out
