@@ -62,13 +62,13 @@ def value_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
     return None if found is None or found.dtype == object else found
 
 
-def entries_of(tensor: Tensor) -> list[int | None] | None:
+def entries_of(tensor: Tensor) -> Dims:
     """Returns the entries of integer vector `tensor`, None for those that are not known; None without a known length."""
     found = _known(tensor, 0, {})
     if found is None or found.ndim != 1:
         dims = tensor.dims
-        return None if dims is None or len(dims) != 1 or dims[0] is None else [None] * dims[0]
-    return [None if v is UNKNOWN else int(v) for v in found.tolist()]
+        return None if dims is None or len(dims) != 1 or dims[0] is None else (None,) * dims[0]
+    return tuple([None if v is UNKNOWN else int(v) for v in found.tolist()])
 
 
 def constant_value(tensor: Any, partial: bool = False) -> np.ndarray[Any, Any] | None:

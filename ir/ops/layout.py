@@ -7,8 +7,8 @@ import numpy as np
 
 from ir import dtypes, xp
 from ir.build import export, grad, op
-from ir.convert import constant, convert_to_tensor, get_default_graph, register_tensor_conversion_function, to_array
-from ir.dtypes import ANY, INDEX, TypeSet, as_dtype, int32
+from ir.convert import add_constant, constant, convert_to_tensor, get_default_graph, register_tensor_conversion_function, to_array
+from ir.dtypes import ANY, INDEX, DType, TypeSet, as_dtype, int32
 from ir.infer import Infer, broadcast_dims, from_shape_input, scalar
 from ir.opdef import In, Ints, ListT, Shape, T, Type, lookup
 from ir.ops import basic
@@ -454,18 +454,27 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
 _SMALL = 1000
 
 
-def _small_constant(value: Any, shape: Any, dtype: Any, name: str) -> Tensor | None:
+def _small_constant(value: Any, shape: Any, dtype: DType, name: str) -> Tensor | None:
+    if isinstance(shape, (list, tuple)) and any(isinstance(v, Tensor) for v in shape):
+        # TensorFlow computes the product and compares it, in the graph and for nothing; seeds count these nodes
+        product: Any = shape[0]
+        for v in shape[1:]:
+            product = product * v
+        _ = product < _SMALL
+        return None
+    if isinstance(shape, (int, np.integer)):
+        return None
     try:
         dims = dims_of(shape)
-        n = num_elements(dims)
-        if n is not None and 0 < n < _SMALL:
-            return constant(value, dtype, shape=dims, name=name)
     except (TypeError, ValueError):
-        pass
-    return None
+        return None
+    n = num_elements(dims)
+    if n is None or n >= _SMALL:
+        return None
+    return add_constant(get_default_graph(), np.full([d or 0 for d in dims or ()], to_array(value, dtype)), name)
 
 
-def _filled(value: Any, shape: Any, dtype: Any, scope: str) -> Tensor:
+def _filled(value: Any, shape: Any, dtype: DType, scope: str) -> Tensor:
     if not isinstance(shape, Tensor):
         small = _small_constant(value, shape, dtype, scope)
         if small is not None:
