@@ -1,0 +1,1 @@
+"""The table of cases, one file per op family."""

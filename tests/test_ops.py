@@ -1,0 +1,258 @@
+"""Every row of tests/rows through every property that applies; and that the table of cases is complete.
+
+A new op gets all of these from its rows. `pytest tests/test_ops.py -k Tanh` checks one op.
+"""
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.lowering.table import LOWERINGS
+from graphc.tools import optable
+from ir.gradients import gradients
+from ir.graph import Graph
+from ir.opdef import TABLE
+from ir.shapes import compatible, shape_str
+from tests import rowcheck
+from tests.rowcheck import BATCH, ERRORS, ROWS, Built
+from tests.rowdef import ErrorRow, Row
+
+optable.load_everything()
+
+NAMES = rowcheck.names(ROWS)
+ALL = [pytest.param(i, id=n) for i, n in enumerate(NAMES)]
+WITH_GRADIENT = [pytest.param(i, id=n) for i, n in enumerate(NAMES) if ROWS[i].grad or ROWS[i].second]
+
+#: op types without a row: pattern -> where they are tested instead
+TESTED_ELSEWHERE = {
+    "Const": "every row feeds on it; tests of ir.convert",
+    "NoOp": "has no outputs; control dependencies are tests of the session",
+}
+
+
+class Lazy:
+    """Results of batches, each computed when the first of its rows is asked for; only rows that were selected take part."""
+
+    def __init__(self, request: pytest.FixtureRequest, function: str, compute: Any) -> None:
+        items = [i for i in request.session.items if getattr(i, "originalname", "") == function and hasattr(i, "callspec")]
+        self.selected = sorted(i.callspec.params["index"] for i in items)
+        self.compute = compute
+        self.found: dict[int, Any] = {}
+
+    def __getitem__(self, index: int) -> Any:
+        if index not in self.found:
+            at = self.selected.index(index) // BATCH * BATCH
+            self.found.update(self.compute(self.selected[at : at + BATCH]))
+        return self.found[index]
+
+
+@pytest.fixture(scope="module")
+def compiled(request: pytest.FixtureRequest) -> Lazy:
+    """Per row what it gave compiled: (built row, values)."""
+
+    def compute(chosen: list[int]) -> dict[int, Any]:
+        batch = rowcheck.compile_batch({i: ROWS[i] for i in chosen})
+        return {i: batch.errors.get(i) or (batch.built[i], batch.values[i]) for i in chosen}
+
+    return Lazy(request, "test_values", compute)
+
+
+@pytest.fixture(scope="module")
+def differentiated(request: pytest.FixtureRequest) -> Lazy:
+    """Per row (its gradient graph, its gradients compiled, jax's gradients), or what went wrong."""
+
+    def compute(chosen: list[int]) -> dict[int, Any]:
+        out: dict[int, Any] = {}
+        grads: dict[int, rowcheck.Grads] = {}
+        for i in chosen:
+            try:
+                grads[i] = in_double(ROWS[i])
+            except Exception as e:  # the row's test shows it
+                out[i] = e
+        vjps = rowcheck.compile_vjps(grads)
+        return out | {i: (g, vjps[i]) for i, g in grads.items()}
+
+    return Lazy(request, "test_gradients", compute)
+
+
+def in_double(row: Row) -> rowcheck.Grads:
+    """A row with gradients in double precision, or as it is when the op does not admit that."""
+    try:
+        with Graph().as_default():
+            return rowcheck.with_gradients(row, gradients)
+    except (TypeError, ValueError):
+        with Graph().as_default():
+            return rowcheck.with_gradients(row, gradients, widen=False)
+
+
+# -- values ------------------------------------------------------------------------------------------
+
+
+def expected(row: Row, b: Built) -> list[Any]:
+    """What the reference gives."""
+    assert row.ref is not None
+    return rowcheck.flat(row.ref(*[np.array(f) for f in b.feeds]))
+
+
+def check_types(b: Built, values: list[Any]) -> None:
+    """Asserts that shapes and types are those inferred."""
+    for t, v in zip(b.outputs, values, strict=True):
+        assert compatible(t.dims, np.shape(v)), f"{t.name}: inferred {shape_str(t.dims)}, got {np.shape(v)}"
+        assert np.asarray(v).dtype == t.dtype.np_dtype or t.dtype.np_dtype.kind == "O", f"{t.name}: inferred {t.dtype.name}, got {np.asarray(v).dtype}"
+
+
+def check_values(row: Row, b: Built, values: list[Any], what: str) -> None:
+    """Compares values with the reference, if there is one."""
+    if row.ref is None:
+        return
+    wanted = expected(row, b)
+    assert len(values) == len(wanted), f"{len(values)} outputs, the reference gives {len(wanted)}"
+    for i, (v, w) in enumerate(zip(values, wanted, strict=True)):
+        rowcheck.assert_close(v, w, row.rtol, row.atol, f"{what} output {i}")
+
+
+@pytest.mark.parametrize("index", ALL)
+def test_values(index: int, compiled: Lazy) -> None:
+    """Compiled and on NumPy arrays, a row gives what its reference gives, of the types inferred."""
+    row, found = ROWS[index], compiled[index]
+    if isinstance(found, BaseException):
+        raise found
+    b, values = found
+    assert any(op.type == row.op for op in b.outputs[0].graph.get_operations()), f"the row builds no {row.op}"
+    check_types(b, values)
+    check_values(row, b, values, "compiled")
+    plain = rowcheck.run(b.outputs[0].graph, b.outputs, b.inputs, b.feeds, compiled=False)
+    check_types(b, plain)
+    check_values(row, b, plain, "interpreted")
+    if row.ref is None:
+        for v, w in zip(values, plain, strict=True):
+            rowcheck.assert_close(v, w, row.rtol, row.atol, "compiled against interpreted")
+
+
+# -- shapes that are not known -----------------------------------------------------------------------
+
+
+def forgotten(row: Row, how: str) -> list[Any]:
+    """The shapes of a row's inputs with something forgotten."""
+    r = rowcheck.rng(row, how)
+    out: list[Any] = []
+    for a in row.inputs:
+        shape = rowcheck.array(a).shape
+        if how == "sizes":
+            out.append([None] * len(shape))
+        elif r.randint(3) == 0:
+            out.append(None)
+        else:
+            out.append([None if r.randint(2) else d for d in shape])
+    return out
+
+
+#: a builder may ask for what it cannot do without
+_ASKS = re.compile(r"must (be|have)|unknown|not (fully )?(known|defined)|cannot (infer|be inferred)|requires", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("how", ["sizes", "some"])
+@pytest.mark.parametrize("index", [p for p in ALL if ROWS[p.values[0]].forget and ROWS[p.values[0]].inputs])  # type: ignore[index]
+def test_forgotten_shapes(index: int, how: str) -> None:
+    """With sizes or ranks unknown, what is inferred never contradicts the result, and the result stays the same."""
+    row = ROWS[index]
+    with Graph().as_default() as graph:
+        try:
+            b = rowcheck.build(row, [rowcheck.array(a) for a in row.inputs], forgotten(row, how))
+        except ValueError as e:
+            if _ASKS.search(str(e)):
+                return
+            raise
+        values = rowcheck.run(graph, b.outputs, b.inputs, b.feeds, compiled=False)
+    check_types(b, values)
+    check_values(row, b, values, "with unknown shapes")
+
+
+# -- gradients ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("index", WITH_GRADIENT)
+def test_gradients(index: int, differentiated: Lazy) -> None:
+    """Gradients agree with finite differences and with what jax makes of the lowered row."""
+    found = differentiated[index]
+    if isinstance(found, BaseException):
+        raise found
+    g, pair = found
+    assert g.wrt, "no input is of a floating point type"
+    for x, dx in zip([g.built.inputs[i] for i in g.wrt], g.first, strict=True):
+        assert compatible(x.dims, dx.dims), f"the gradient of shape {shape_str(dx.dims)} is for a value of shape {shape_str(x.dims)}"
+        assert dx.dtype.base_dtype == x.dtype.base_dtype
+    rowcheck.check_finite_differences(g)
+    if isinstance(pair, rowcheck.NOT_BY_JAX) or "everse-mode differentiation" in str(pair):
+        return
+    if isinstance(pair, BaseException):
+        raise pair
+    double = all(g.built.feeds[i].dtype.itemsize >= 8 for i in g.wrt)
+    for ours, theirs in zip(*pair, strict=True):
+        scale = float(np.max(np.abs(theirs), initial=1.0))
+        rowcheck.assert_close(ours, np.asarray(theirs), 1e-6 if double else 1e-3, (1e-7 if double else 1e-4) * scale, "gradient against jax.vjp")
+
+
+# -- errors ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("row", [pytest.param(r, id=n) for r, n in zip(ERRORS, rowcheck.names(ERRORS), strict=True)])
+def test_errors(row: ErrorRow) -> None:
+    """A call that does not fit raises the class it says; if an op raises it, with op type, name and the user's line."""
+    with pytest.raises(row.error) as caught:
+        row.build()
+    text = str(caught.value)
+    assert re.search(row.match, text), f"{text!r} does not match {row.match!r}"
+    if "(op '" in text:
+        assert re.match(r"_?[A-Z]\w*[(:]", text), f"does not begin with the op type: {text!r}"
+        at = inspect.getsourcefile(row.build) or ""
+        assert f"rows/{at.rpartition('rows/')[2]}:" in text or "rowcheck" in at, f"does not name the line in {at}: {text!r}"
+
+
+# -- completeness ------------------------------------------------------------------------------------
+
+
+def ours() -> Iterator[tuple[str, Any]]:
+    """The op types of the table that are not internal to the compiler."""
+    yield from ((n, d) for n, d in sorted(TABLE.items()) if not n.startswith("_"))
+
+
+def test_every_op_has_a_row() -> None:
+    have = {r.op for r in ROWS}
+    lacking = [n for n, _ in ours() if n not in have and not any(re.fullmatch(p, n) for p in TESTED_ELSEWHERE)]
+    assert not lacking, f"{len(lacking)} op types without a row: {' '.join(lacking)}"
+
+
+def test_tested_elsewhere_is_needed() -> None:
+    have = {r.op for r in ROWS}
+    idle = [p for p in TESTED_ELSEWHERE if all(n in have for n, _ in ours() if re.fullmatch(p, n))]
+    assert not idle, idle
+
+
+def test_every_op_has_a_gradient_or_a_reason() -> None:
+    lacking = [n for n, d in ours() if d.gradient is None and not d.no_gradient]
+    assert not lacking, f"{len(lacking)} op types with neither a gradient nor a reason: {' '.join(lacking)}"
+
+
+def test_every_op_can_be_computed() -> None:
+    handled = {"Placeholder", "Const"}  # fed, or part of the program
+    lacking = [n for n, d in ours() if (d.primitive or d.body is None) and n not in LOWERINGS and n not in handled and not d.effects.creates]
+    assert not lacking, f"{len(lacking)} op types with neither a body nor a lowering: {' '.join(lacking)}"
+
+
+def test_every_lowering_is_of_an_op() -> None:
+    assert not [n for n in LOWERINGS if n not in TABLE]
+
+
+def test_every_op_is_documented() -> None:
+    lacking = [n for n, d in ours() if not d.doc]
+    assert not lacking, lacking
+
+
+def test_rows_are_of_ops() -> None:
+    unknown = sorted({r.op for r in [*ROWS, *ERRORS] if r.op not in TABLE})
+    assert not unknown, unknown
