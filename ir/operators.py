@@ -35,7 +35,7 @@ def _defers(y: Any) -> bool:
 
 def _compare(fn: Callable[..., Tensor], dunder: str) -> None:
     def operator(x: Tensor, y: Any) -> Tensor:
-        return fn(x, convert_to_tensor(y, dtype=x.dtype.base_dtype, name="y"))
+        return fn(x, y)  # a Python value becomes the constant "Less/y", as in TensorFlow
 
     OPERATORS[dunder] = operator
 

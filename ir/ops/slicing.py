@@ -52,7 +52,8 @@ def slice_dims(dims: Dims, begin: Dims, extent: Dims) -> Dims:
 
 
 def _sliced(c: Infer) -> Dims:
-    length(c, 1), length(c, 2)
+    for i in (1, 2):
+        length(c, i)
     return slice_dims(c.dims(0), static.entries_of(c.tensors[1]), static.entries_of(c.tensors[2]))
 
 
