@@ -15,6 +15,7 @@ from graphc.lowering.table import LOWERINGS
 from graphc.tools import optable
 from ir.gradients import gradients
 from ir.graph import Graph
+from ir.graphdef import protos, reader, writer
 from ir.opdef import TABLE
 from ir.shapes import compatible, shape_str
 from tests import rowcheck
@@ -170,6 +171,35 @@ def test_forgotten_shapes(index: int, how: str) -> None:
         values = rowcheck.run(graph, b.outputs, b.inputs, b.feeds, compiled=False)
     check_types(b, values)
     check_values(row, b, values, "with unknown shapes")
+
+
+# -- written and read back ---------------------------------------------------------------------------
+
+
+def same_again(b: Built, graph: Graph) -> None:
+    """Asserts that a copy of a row's graph has the same types and gives the same values."""
+    inputs = [graph.get_tensor_by_name(t.name) for t in b.inputs]
+    outputs = [graph.get_tensor_by_name(t.name) for t in b.outputs]
+    for old, new in zip(b.outputs, outputs, strict=True):
+        assert (new.dtype, new.dims) == (old.dtype, old.dims), f"{old!r} became {new!r}"
+    values = rowcheck.run(graph, outputs, inputs, b.feeds, compiled=False)
+    for old, new in zip(rowcheck.run(b.outputs[0].graph, b.outputs, b.inputs, b.feeds, compiled=False), values, strict=True):
+        rowcheck.assert_close(new, old, 0.0, 0.0, "read back")
+
+
+@pytest.mark.parametrize("index", ALL)
+def test_graph_def(index: int) -> None:
+    """A row written as a GraphDef reads back as the same graph."""
+    row = ROWS[index]
+    with Graph().as_default() as graph:
+        b = rowcheck.build(row, [rowcheck.array(a) for a in row.inputs])
+    proto = protos.GraphDef.FromString(writer.as_graph_def(graph).SerializeToString(deterministic=True))
+    with Graph().as_default() as copy:
+        reader.import_graph_def(proto, name="")
+    again = writer.as_graph_def(copy)
+    for old, new in zip(proto.node, again.node, strict=True):
+        assert old == new, f"written:\n{old}\nafter reading:\n{new}"
+    same_again(b, copy)
 
 
 # -- gradients ---------------------------------------------------------------------------------------
