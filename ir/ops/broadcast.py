@@ -70,18 +70,20 @@ def _summed(dz: Tensor, x: Tensor, axes: tuple[list[int], list[int]]) -> Tensor:
     return reduce_sum(dz, ones, keepdims=True) if ones else dz
 
 
-def unbroadcast(x: Tensor, y: Tensor, dx: Tensor | None, dy: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+def unbroadcast(x: Tensor, y: Tensor, dx: Tensor | None, dy: Tensor | None, own: int = 0) -> tuple[Tensor | None, Tensor | None]:
     """Returns the gradients of `x` and `y`, operands that were broadcast against each other, in their own shapes.
 
-    `dx` and `dy` have the shape of the result, or are None. Where the static shapes tell which axes were broadcast, those
-    are summed; otherwise BroadcastGradientArgs finds them when it runs.
+    `dx` and `dy` have the broadcast shape, or are None; the last `own` dimensions of the operands were not broadcast.
+    Where the static shapes tell which axes were broadcast, those are summed; otherwise BroadcastGradientArgs finds them
+    when it runs.
     """
-    if x.dims == y.dims and fully_known(x.dims):
+    x_dims, y_dims = _without_last(x.dims, own), _without_last(y.dims, own)
+    if x_dims == y_dims and fully_known(x_dims):
         return dx, dy
-    x_axes, y_axes = _broadcast_axes(x.dims, y.dims), _broadcast_axes(y.dims, x.dims)
+    x_axes, y_axes = _broadcast_axes(x_dims, y_dims), _broadcast_axes(y_dims, x_dims)
     if (x_axes is None and dx is not None) or (y_axes is None and dy is not None):
         sx, sy = shape(x), shape(y)
-        rx, ry = _broadcast_gradient_args(sx, sy)
+        rx, ry = _broadcast_gradient_args(sx[:-own], sy[:-own]) if own else _broadcast_gradient_args(sx, sy)
         if dx is not None and x_axes is None:
             dx = reshape(reduce_sum(dx, rx), sx)
         if dy is not None and y_axes is None:
@@ -91,3 +93,7 @@ def unbroadcast(x: Tensor, y: Tensor, dx: Tensor | None, dy: Tensor | None) -> t
     if dy is not None and y_axes is not None:
         dy = _summed(dy, y, y_axes)
     return dx, dy
+
+
+def _without_last(dims: Dims, count: int) -> Dims:
+    return dims if dims is None or not count else dims[:-count]
