@@ -297,7 +297,9 @@ class Graph:
     def _control_op(self, obj: Any) -> Operation | None:
         if hasattr(obj, "values") and hasattr(obj, "indices"):
             obj = obj.values
-        element = self.as_graph_element(getattr(obj, "handle", obj) if not isinstance(obj, (Tensor, Operation)) else obj) if getattr(obj, "graph", self) is self else None
+        elif not isinstance(obj, (Tensor, Operation)) and hasattr(obj, "handle"):
+            obj = obj.op  # a resource variable, or the result of an assignment to one: no read is meant
+        element = self.as_graph_element(obj) if getattr(obj, "graph", self) is self else None
         if element is None:
             if self.building_function:
                 return None  # the enclosing function call orders it
@@ -410,6 +412,10 @@ class Graph:
     def is_function(self, name: str) -> bool:
         """Whether the function library holds `name`."""
         return name in self.functions
+
+    if TYPE_CHECKING:  # ir.graphdef.writer installs this
+
+        def as_graph_def(self, from_version: int | None = None, add_shapes: bool = False) -> Any: ...
 
 
 __exports__ = {"Graph": "Graph"}

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto import attr_value_pb2, tensor_pb2, tensor_shape_pb2
 
 from ir import dtypes
 from ir.dtypes import DType, as_dtype
 from ir.funcref import FuncRef
+from ir.graphdef import protos
 from ir.shapes import Dims, TensorShape, dims_of
 
 Array = np.ndarray[Any, Any]
@@ -100,7 +100,7 @@ def _listed(proto: Any, dtype: DType) -> Array:
 def tensor_proto(array: Array, dtype: DType | None = None) -> Any:
     """Returns the TensorProto of an array: bytes for several numbers, the typed field for one."""
     dtype = (dtype or as_dtype(array.dtype)).base_dtype
-    proto = tensor_pb2.TensorProto(dtype=dtype.as_datatype_enum, tensor_shape=shape_proto(array.shape))
+    proto = protos.TensorProto(dtype=dtype.as_datatype_enum, tensor_shape=shape_proto(array.shape))
     if dtype in (dtypes.resource, dtypes.variant):
         for v in array.reshape(-1).tolist():
             getattr(proto, _FIELDS[dtype]).add().ParseFromString(v)
@@ -127,8 +127,8 @@ def _set_one(proto: Any, dtype: DType, one: Array) -> None:
 def shape_proto(dims: Dims) -> Any:
     """Returns the TensorShapeProto of a shape."""
     if dims is None:
-        return tensor_shape_pb2.TensorShapeProto(unknown_rank=True)
-    proto = tensor_shape_pb2.TensorShapeProto()
+        return protos.TensorShapeProto(unknown_rank=True)
+    proto = protos.TensorShapeProto()
     for d in dims:
         proto.dim.add().size = -1 if d is None else d
     return proto
@@ -191,7 +191,7 @@ def _proto_type(value: Any) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "b"
     for types, field in (((str, bytes), "s"), (int, "i"), (float, "f"), (DType, "type"), (TensorShape, "shape"), (np.ndarray, "tensor"), (FuncRef, "func")):
-        if isinstance(value, types):  # pyright: ignore[reportArgumentType]
+        if isinstance(value, types):
             return field
     raise TypeError(f"an attribute cannot hold {value!r}")
 
@@ -201,10 +201,10 @@ def attr_proto(value: Any, kind: str | None = None, dtype: DType | None = None) 
 
     `dtype` is the element type of a tensor value whose array does not tell it (quantized types).
     """
-    proto = attr_value_pb2.AttrValue()
+    proto = protos.AttrValue()
     if isinstance(value, (tuple, list)):
         proto.list.SetInParent()
-        items: list[Any] = list(value)  # pyright: ignore[reportUnknownArgumentType]
+        items: list[Any] = list(value)
         if items:
             field = FIELD_OF_KIND[kind[5:-1]] if kind else _proto_type(items[0])
             target = getattr(proto.list, field)
@@ -231,7 +231,7 @@ def _encoded(field: str, value: Any) -> Any:
     if field == "tensor":
         return tensor_proto(value)
     if field == "func":
-        proto = attr_value_pb2.NameAttrList(name=value.name)
+        proto = protos.NameAttrList(name=value.name)
         for k, v in sorted(value.attrs.items()):
             proto.attr[k].CopyFrom(attr_proto(v))
         return proto

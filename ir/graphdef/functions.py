@@ -13,6 +13,7 @@ from ir.graph import Graph
 from ir.graphdef.attrs import Placeholder, dtype_of, value_of
 from ir.graphdef.nodes import NodeBuilder, Port, split_input
 from ir.graphdef.opdefs import opdef_of
+from ir.graphdef.writer import function_def
 from ir.opdef import OpDef, lookup
 from ir.shapes import Dims, TensorShape, dims_of, merge_dims
 from ir.tensor import Tensor
@@ -39,9 +40,9 @@ def add_library(graph: Graph, library: Any) -> None:
 def library_opdef(graph: Graph, op_type: str) -> OpDef | None:
     """Returns the definition of a function of the library as an op type, or None."""
     found = graph.functions.get(op_type)
-    if found is None or found.definition is None:
+    if found is None:
         return None
-    return opdef_of(found.definition.signature)
+    return opdef_of((found.definition or function_def(found)).signature)
 
 
 def read_function(proto: Any, library: dict[str, Any]) -> Function:
@@ -142,8 +143,8 @@ class _Instance:
         if isinstance(value, Placeholder):
             return self._given(value.name)
         attrs = getattr(value, "attrs", None)
-        if isinstance(attrs, dict) and any(isinstance(v, Placeholder) for v in attrs.values()):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            return type(value)(value.name, {k: self._fill(v) for k, v in attrs.items()})  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(attrs, dict) and any(isinstance(v, Placeholder) for v in attrs.values()):
+            return type(value)(value.name, {k: self._fill(v) for k, v in attrs.items()})
         return value
 
 

@@ -20,11 +20,12 @@ def join_dims(a: Dims, b: Dims) -> Dims:
     return tuple([x if x == y else None for x, y in zip(a, b, strict=True)])
 
 
-def settle_loop_shapes(ops: Sequence[Operation], merges: Sequence[Operation], failed: set[Operation], stated: dict[Operation, list[Dims]]) -> None:
+def settle_loop_shapes(ops: Sequence[Operation], merges: Sequence[Operation], stated: dict[Operation, list[Dims]]) -> None:
     """Infers shapes until those of `merges` agree with what comes back.
 
-    `ops` are the operations that depend on a loop variable, in order; `failed` those whose shape function found
-    fault with the shapes assumed; `stated` gives shapes that the file itself states.
+    `ops` are the operations that depend on a loop variable, in order; `stated` gives shapes that the file itself
+    states. Where a shape function finds fault even with the shapes in the end, nothing is known of the outputs: the
+    operation fails when it runs, if it runs.
     """
     inside = set(merges)
     for _ in range(_ROUNDS):
@@ -39,15 +40,14 @@ def settle_loop_shapes(ops: Sequence[Operation], merges: Sequence[Operation], fa
                 m.outputs[0]._dims = joined  # pyright: ignore[reportPrivateUsage]
                 changed = True
         if not changed:
-            return  # what is still in `failed` fails when it runs, if it runs
-        failed = _infer_again(ops, inside, stated)
+            return
+        _infer_again(ops, inside, stated)
     for m in merges:
         m.outputs[0]._dims = None  # pyright: ignore[reportPrivateUsage]
     _infer_again(ops, inside, stated)
 
 
-def _infer_again(ops: Iterable[Operation], fixed: set[Operation], stated: dict[Operation, list[Dims]]) -> set[Operation]:
-    failed: set[Operation] = set()
+def _infer_again(ops: Iterable[Operation], fixed: set[Operation], stated: dict[Operation, list[Dims]]) -> None:
     for op in ops:
         if op in fixed:
             continue
@@ -57,7 +57,5 @@ def _infer_again(ops: Iterable[Operation], fixed: set[Operation], stated: dict[O
             shapes = infer_shapes(op.opdef, op.inputs, op.attrs, len(op.outputs), op.name)
         except ValueError:
             shapes: list[Dims] = [None] * len(op.outputs)
-            failed.add(op)
         for i, (t, dims) in enumerate(zip(op.outputs, shapes, strict=True)):
             t._dims = merge_dims(stated[op][i], dims) if op in stated else dims  # pyright: ignore[reportPrivateUsage]
-    return failed

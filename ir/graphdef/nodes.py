@@ -71,12 +71,12 @@ def _checked(spec: AttrSpec, value: Any) -> Any:
     if allowed is not None:
         values = value if isinstance(value, tuple) else (value,)
         admits_all = isinstance(allowed, TypeSet) and not allowed.types
-        for v in values:  # pyright: ignore[reportUnknownVariableType]
+        for v in values:
             if not admits_all and v not in allowed:
-                shown = v.name if isinstance(v, DType) else repr(v)  # pyright: ignore[reportUnknownArgumentType]
+                shown = v.name if isinstance(v, DType) else repr(v)
                 raise ValueError(f"{shown} is not in the list of allowed values: {allowed}")
     if spec.minimum is not None:
-        size = len(value) if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownArgumentType]
+        size = len(value) if isinstance(value, tuple) else value
         if size < spec.minimum:
             raise ValueError(f"{size} is less than the minimum {spec.minimum}")
     return value
@@ -170,8 +170,8 @@ class NodeBuilder:
                 raise ValueError(f"Node '{proto.name}': Node name contains invalid characters")
             self.nodes[proto.name] = Node(proto, name)
         self._pending: list[tuple[Node, int, tuple[str, Port]]] = []
+        self._unmade: set[Tensor] = set()
         self._tainted: set[Operation] = set()
-        self._failed: set[Operation] = set()
         self._stated: dict[Operation, list[Dims]] = {}
         self._readers: dict[str, list[tuple[Node, int]]] | None = None
         self._given_external = {name for name, _ in external}
@@ -180,9 +180,7 @@ class NodeBuilder:
         """Makes all operations."""
         for node in self.nodes.values():
             self._read_inputs(node)
-        made: list[Operation] = []
-        for node in self._ordered():
-            made.append(self._make(node))
+        made = [self._make(node) for node in self._ordered()]
         self._close_loops()
         for node in self.nodes.values():
             assert node.op is not None
@@ -191,7 +189,7 @@ class NodeBuilder:
             self._colocate(node, node.op)
         if self._pending:
             merges = [m for m in dict.fromkeys(node.op for node, _, _ in self._pending) if m is not None]
-            settle_loop_shapes([op for op in made if op in self._tainted], merges, self._failed, self._stated)
+            settle_loop_shapes([op for op in made if op in self._tainted], merges, self._stated)
 
     # -- order ---------------------------------------------------------------------------------------
 
@@ -267,32 +265,32 @@ class NodeBuilder:
         if d.known or d.inputs:
             self._check_inputs(node, d, attrs, tensors)
         types = d.output_types(attrs)
-        shapes, failed = self._shapes(node, d, attrs, tensors, len(types))
+        shapes = self._shapes(node, d, attrs, tensors, len(types))
         op = self.graph.append(d, tensors, attrs, node.name, list(zip(types, shapes, strict=True)))
         self.graph.reserve_name(node.name)
         node.op = op
-        if failed or any(t.op is None or t.op in self._tainted for t in tensors):
+        if self._pending and any(t in self._unmade or t.op in self._tainted for t in tensors):
             self._tainted.add(op)
-            if failed:
-                self._failed.add(op)
         self._state_shapes(op, proto)
         pass_handles(op)
         return op
 
-    def _shapes(self, node: Node, d: OpDef, attrs: dict[str, Any], tensors: tuple[Tensor, ...], count: int) -> tuple[list[Dims], bool]:
+    def _shapes(self, node: Node, d: OpDef, attrs: dict[str, Any], tensors: tuple[Tensor, ...], count: int) -> list[Dims]:
         try:
-            return infer_shapes(d, tensors, attrs, count, node.name), False
+            return infer_shapes(d, tensors, attrs, count, node.name)
         except ValueError:
             if not any(t.op in self._tainted for t in tensors):
                 raise
-            return [None] * count, True  # a loop variable's shape was taken to stay as it is: see ir.graphdef.loops
+            return [None] * count  # a loop variable's shape was taken to stay as it is: see ir.graphdef.loops
 
     def _inputs(self, node: Node) -> tuple[Tensor, ...]:
         tensors: list[Tensor] = []
         for name, port in node.data:
             if node.proto.op in _MERGES and (source := self.nodes.get(name)) is not None and source.op is None and (name, port) not in self.external:
                 self._pending.append((node, len(tensors), (name, port)))
-                tensors.append(_unmade(tensors, self._forward_input(node)))
+                entering = self._forward_input(node)
+                tensors.append(Tensor(cast(Operation, None), 0, entering.dtype, entering.dims))  # stands for what closes the loop
+                self._unmade.add(tensors[-1])
             else:
                 tensors.extend(self.tensors(name, port, node.proto.name))
         return tuple(tensors)
@@ -332,9 +330,9 @@ class NodeBuilder:
             if t.dtype is dtype and not ref:
                 continue
             if t.dtype.base_dtype is not dtype.base_dtype or (ref and not t.dtype.is_ref_dtype):
-                source = t.name if t.op is not None else node.proto.input[i]  # pyright: ignore[reportUnnecessaryComparison]
+                source = node.proto.input[i] if t in self._unmade else t.name
                 wanted = dtype.as_ref.name if ref else dtype.name
-                raise ValueError(f"Node '{node.name}': Input {i} of node {node.name} was passed {t.dtype.name} from {source} incompatible with expected {wanted}.")
+                raise ValueError(f"Node '{node.name}': Input {i} was passed {t.dtype.name} from {source} incompatible with expected {wanted}.")
 
     def _state_shapes(self, op: Operation, proto: Any) -> None:
         if "_output_shapes" not in proto.attr:
@@ -357,7 +355,8 @@ class NodeBuilder:
             (tensor,) = self.tensors(name, port, node.proto.name)
             old = node.op.inputs[index]
             if tensor.dtype.base_dtype is not old.dtype.base_dtype:
-                raise ValueError(f"Node '{node.name}': Input {index} was passed {tensor.dtype.name} from {tensor.name} incompatible with expected {old.dtype.name}.")
+                passed = f"was passed {tensor.dtype.name} from {tensor.name} incompatible with expected {old.dtype.name}"
+                raise ValueError(f"Node '{node.name}': Input {index} {passed}.")
             node.op.update_input(index, tensor)
 
     def _add_controls(self, node: Node, op: Operation) -> None:
@@ -399,9 +398,7 @@ class NodeBuilder:
             port = reader.data[i][1]
             if types.get(port, ANYTHING) is ANYTHING:
                 types[port] = self._wanted_type(reader, i)
-        for name, port, dtype in self.results:
-            if name == proto.name:
-                types[port] = dtype
+        types.update({port: dtype for name, port, dtype in self.results if name == proto.name})
         guess = next((value_of(proto.attr[k]) for k in ("T", "dtype", "Tout", "output_type", "out_type") if k in proto.attr), None)
         guess = guess if isinstance(guess, DType) else ANYTHING
         flat = [p for p in types if isinstance(p, int)]
@@ -424,11 +421,6 @@ class NodeBuilder:
 
 def _or(dtype: DType | None, guess: DType) -> DType:
     return guess if dtype is None or dtype is ANYTHING else dtype
-
-
-def _unmade(before: list[Tensor], entering: Tensor) -> Tensor:
-    """Stands for a tensor that closes a loop until it is made: of the type that enters."""
-    return Tensor(cast(Operation, None), 0, entering.dtype, entering.dims)
 
 
 def pass_handles(op: Operation) -> None:

@@ -7,12 +7,14 @@ from ir.dtypes import ANY, TypeSet
 from ir.graphdef.attrs import dtype_of, value_of
 from ir.infer import Infer, Result
 from ir.opdef import REQUIRED, AttrSpec, Effects, In, InputSpec, OpDef, OutputSpec
+from ir.shapes import Dims
 
 _LAST_PLAIN = 100  # larger numbers are reference types
 
 
 def _unknown_shapes(c: Infer) -> Result:
-    return [None] * len(c.opdef.output_types(c.attrs))
+    nothing: list[Dims] = [None] * len(c.opdef.output_types(c.attrs))
+    return nothing
 
 
 def _arg(proto: Any) -> dict[str, Any]:

@@ -4,12 +4,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tensorboard.compat.proto import graph_pb2
-
 from ir.build import export
 from ir.convert import convert_to_tensor, get_default_graph
 from ir.device import DeviceSpec
 from ir.graph import Graph
+from ir.graphdef import protos
 from ir.graphdef.functions import add_library, library_opdef
 from ir.graphdef.nodes import Node, NodeBuilder
 from ir.graphdef.opdefs import opdef_of
@@ -50,6 +49,9 @@ def import_graph_def(
     with graph.name_scope("import" if name is None else name) as scope:
         tensors, controls = _mapped_inputs(graph, mapped, name)
         add_library(graph, proto.library)
+        if proto.HasField("versions"):
+            graph.versions.producer = min(graph.versions.producer, proto.versions.producer)
+            graph.versions.min_consumer = max(graph.versions.min_consumer, proto.versions.min_consumer)
         if producer:
             proto = _without_new_defaults(proto, producer)
         builder = NodeBuilder(graph, proto.node, _full_names(graph, proto.node, scope, name), tensors, controls, _definitions(graph, producer))
@@ -64,14 +66,14 @@ def import_graph_def(
 
 def parsed(graph_def: Any) -> Any:
     """Returns a GraphDef given as proto or bytes. Raises TypeError for anything else, ValueError for damaged bytes."""
-    if isinstance(graph_def, graph_pb2.GraphDef):
+    if isinstance(graph_def, protos.GraphDef):
         return graph_def
     if hasattr(graph_def, "SerializeToString") and hasattr(graph_def, "node"):  # another package's GraphDef class
         graph_def = graph_def.SerializeToString()
     if not isinstance(graph_def, (bytes, bytearray, memoryview)):
         raise TypeError(f"graph_def must be a GraphDef proto or its bytes, got {type(graph_def).__name__}.")
     try:
-        return graph_pb2.GraphDef.FromString(bytes(graph_def))
+        return protos.GraphDef.FromString(bytes(graph_def))
     except Exception as e:  # the protobuf runtime's DecodeError, which has no stable place
         raise ValueError(f"graph_def is not a serialized GraphDef: {e}") from None
 
@@ -88,9 +90,9 @@ def _checked_names(names: Any) -> list[str] | None:
 def _checked_map(input_map: Any) -> dict[tuple[str, int | None], Any]:
     if input_map is None:
         return {}
-    if not isinstance(input_map, Mapping) or not all(isinstance(k, (str, bytes)) for k in input_map):  # pyright: ignore[reportUnknownVariableType]
+    if not isinstance(input_map, Mapping) or not all(isinstance(k, (str, bytes)) for k in input_map):
         raise TypeError("input_map must be a dictionary mapping strings to Tensor objects.")
-    return {_key(k.decode() if isinstance(k, bytes) else k): v for k, v in input_map.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return {_key(k.decode() if isinstance(k, bytes) else k): v for k, v in input_map.items()}
 
 
 def _key(text: str) -> tuple[str, int | None]:
@@ -147,7 +149,7 @@ def _definitions(graph: Graph, producer: Mapping[str, Any]) -> Any:
 
 def _without_new_defaults(proto: Any, producer: Mapping[str, Any]) -> Any:
     """Leaves out attributes that we do not know and that have the producer's default, so that they mean nothing new."""
-    out = graph_pb2.GraphDef()
+    out = protos.GraphDef()
     out.CopyFrom(proto)
     for node in out.node:
         ours, theirs = lookup(node.op), producer.get(node.op)
