@@ -1,10 +1,11 @@
-"""What every test gets: eight virtual CPU devices, a default graph of its own, and `tf` in docstring examples."""
+"""What every test gets: eight virtual CPU devices, a default graph of its own, verified rewrites, `tf` in docstring examples."""
 
 import os
 
 FLAGS = os.environ.get("XLA_FLAGS", "")
 if "xla_force_host_platform_device_count" not in FLAGS:  # must be set before jax starts
     os.environ["XLA_FLAGS"] = f"{FLAGS} --xla_force_host_platform_device_count=8".strip()
+os.environ.setdefault("GRAPHC_CHECK", "1")  # every rewrite leaves a well-formed program
 
 from collections.abc import Iterator
 from typing import Any

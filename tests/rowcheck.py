@@ -20,13 +20,14 @@ from graphc.lowering.lower import interpret, operand, trace
 from graphc.runtime.runner import Runner
 from graphc.runtime.store import Store
 from ir.convert import convert_to_tensor
+from ir.cut import cut
 from ir.dtypes import as_dtype
 from ir.graph import Graph
 from ir.indexed_slices import IndexedSlices
 from ir.ops.basic import placeholder
-from ir.program import Program, cut
+from ir.program import Program
 from ir.rewrite.partition import SOURCES, partition
-from ir.rewrite.pipeline import optimize
+from ir.rewrite.pipeline import optimize, prune
 from ir.tensor import Operation, Tensor
 from tests.rowdef import ErrorRow, Row
 
@@ -131,6 +132,7 @@ def run(graph: Graph, fetches: Sequence[Tensor], inputs: Sequence[Tensor], feeds
 
 def on_numpy(p: Program, feeds: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Evaluates a program without states on NumPy arrays, op by op."""
+    p = prune(p)
     env: Any = {n: (f,) for n, f in zip(p.feeds, feeds, strict=True)}
     interpret([n for n in p.nodes if n.op not in SOURCES], env)
     return [np.asarray(operand(env, *f)) for f in p.fetches]

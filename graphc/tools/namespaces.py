@@ -9,7 +9,8 @@ The sources of `ir` and `graphc` are read with `ast`, never imported. A definiti
     @export("reduce_sum math.reduce_sum")              any other function or class
     __exports__ = {"bool dtypes.bool": "bool_"}        anything else a module holds: public names -> its name there
 
-A namespace with code of its own (graphc/train/) gets a generated `__init__.py`, a pure grouping a generated module. Only
+A module that imports something of ours that does not exist is left out, with all that import it, so that the rest can be used
+while it is being written. A namespace with code of its own (graphc/train/) gets a generated `__init__.py`, a pure grouping a generated module. Only
 the docstring of a generated file is kept.
 """
 
@@ -52,6 +53,8 @@ class Source:
     path: Path
     tree: ast.Module
     imports: set[str] = field(default_factory=set[str])
+    #: why it cannot be loaded, as far as its imports tell; "" when it can
+    broken: str = ""
 
 
 def is_generated(path: Path) -> bool:
@@ -73,11 +76,50 @@ def sources(root: Path = ROOT) -> dict[str, Source]:
         for path in sorted((root / package).rglob("*.py")):
             if is_generated(path):
                 continue
-            name = module_name(path, root)
-            found[name] = Source(name, path, ast.parse(path.read_text(encoding="utf-8"), str(path)))
+            s = Source(module_name(path, root), path, ast.Module([], []))
+            try:
+                s.tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+            except SyntaxError as e:
+                s.broken = str(e)
+            found[s.name] = s
     for s in found.values():
         s.imports = {_owner(target, found) for _, target in imported(s.tree) if target.split(".")[0] in PACKAGES} - {s.name}
+    _find_broken(found)
     return found
+
+
+def _find_broken(found: dict[str, Source]) -> None:
+    """Marks the modules that import a module or name of ours that does not exist, and all that import those."""
+    names = {n: set(_top_names(s.tree.body)) for n, s in found.items()}
+    for s in found.values():
+        for line, target in imported(s.tree):
+            owner, _, name = target.rpartition(".")
+            if target.split(".")[0] not in PACKAGES or target in found or s.broken:
+                continue
+            if owner not in found or not {name, "__getattr__"} & names[owner]:
+                s.broken = f"line {line}: there is no {target}"
+    changed = True
+    while changed:
+        changed = False
+        for s in found.values():
+            bad = next((m for m in sorted(s.imports) if m in found and found[m].broken), "")
+            if bad and not s.broken:
+                s.broken, changed = f"it imports {bad}", True
+
+
+def _top_names(body: list[ast.stmt]) -> Iterator[str]:
+    """Yields the names that loading a module defines."""
+    for node in body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        elif isinstance(node, (ast.Import, ast.ImportFrom)):
+            yield from ((a.asname or a.name).split(".")[0] for a in node.names)
+        elif isinstance(node, (ast.If, ast.Try, ast.With, ast.For)):
+            yield from _top_names([n for f in ("body", "orelse", "finalbody", "handlers") for n in getattr(node, f, [])])
+        elif isinstance(node, ast.ExceptHandler):
+            yield from _top_names(node.body)
+        else:
+            yield from (n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
 
 
 def imported(tree: ast.AST, inside_functions: bool = False) -> Iterator[tuple[int, str]]:
@@ -114,6 +156,8 @@ def exports(found: dict[str, Source]) -> list[Export]:
     """Returns what the sources declare public, sorted. Raises ValueError when a name is declared twice."""
     out: dict[tuple[str, str], Export] = {}
     for s in found.values():
+        if s.broken:
+            continue
         for names, local in _declared(s):
             for public in names.split():
                 space, _, name = public.rpartition(".")
@@ -282,7 +326,7 @@ def _loaded(found: dict[str, Source]) -> list[str]:
     lines: list[str] = []
     for top in LOADED:
         for name in sorted(found):
-            if (name == top or name.startswith(top + ".")) and found[name].path.name != "__init__.py":
+            if (name == top or name.startswith(top + ".")) and found[name].path.name != "__init__.py" and not found[name].broken:
                 parent, _, last = name.rpartition(".")
                 alias = "_" + name.split(".", 1)[1].replace(".", "_")
                 lines.append(f"from {parent} import {last} as {alias}")
@@ -310,6 +354,9 @@ def stale(root: Path, wanted: dict[Path, str]) -> tuple[list[Path], list[Path]]:
 
 def main(argv: list[str]) -> int:
     """Writes or checks the files; returns the exit status."""
+    for s in sources().values():
+        if s.broken:
+            print(f"left out {s.name}: {s.broken}")
     wanted = files()
     change, gone = stale(ROOT, wanted)
     for p in change + gone:
