@@ -32,10 +32,10 @@ def _words(text: str | Sequence[str]) -> tuple[str, ...]:
 
 def op(
     name: str, shape: Callable[[Infer], Result], *, out: str | None = None, api: str = "", reads: str = "", writes: str = "",
-    random: bool = False, host: bool = False, stream: str | None = None, check: bool = False, static: str = "",
+    random: bool = False, host: bool = False, stream: str | None = None, check: bool = False, static: str | Callable[[Any], Sequence[int]] = "",
     dynamic: bool = False, stateful: bool = False, commutative: bool = False, forwards_ref: bool = False,
     elementwise: bool = False, creates: str | None = None, presence: str = "", overwrites: bool = False,
-    passthrough: bool = False, rename: dict[str, str] | None = None, **constraints: Any,
+    passthrough: bool = False, calls: str = "", rename: dict[str, str] | None = None, **constraints: Any,
 ) -> Callable[[F], F]:  # fmt: skip
     """Defines op type `name` by the decorated function.
 
@@ -45,14 +45,16 @@ def op(
         output of the first input's type.
       api: the public names, separated by spaces.
       reads, writes, random, host, stream, check, static, dynamic, stateful, commutative, forwards_ref, elementwise,
-        creates, presence, overwrites, passthrough: see `ir.opdef.Effects`.
+        creates, presence, overwrites, passthrough, calls: see `ir.opdef.Effects`.
+      static: instead of names, a function that gets a node of a Program (`ir.program.Node`) and returns the flat positions of
+        the operands that must be known, for an op where that depends on attributes and other operands.
       rename: Python parameter -> TensorFlow's name of the input or attribute, where they differ.
       constraints: per attribute the admitted types (TypeSet), strings (tuple) or minimum (int).
     """
     effects = Effects(
-        _words(reads), _words(writes), random, host, stream, check, _words(static), dynamic,
+        _words(reads), _words(writes), random, host, stream, check, () if callable(static) else _words(static), dynamic,
         stateful or random or bool(writes) or bool(reads) or stream is not None or creates is not None, commutative, forwards_ref, elementwise,
-        creates, _words(presence), overwrites, passthrough,
+        creates, _words(presence), overwrites, passthrough, _words(calls),
     )  # fmt: skip
 
     def decorate(fn: F) -> F:
@@ -60,6 +62,7 @@ def op(
             raise ValueError(f"op type {name} is defined twice, in {TABLE[name].module} and {fn.__module__}")
         d = opdefs.define(name, fn, out, effects, rename or {}, constraints)
         d.shape_fn = shape
+        d.static_fn = static if callable(static) else None
         d.api = _words(api)
         TABLE[name] = d
         positional = tuple(p for p in opdefs.inspect.signature(fn).parameters if p != "state")

@@ -122,7 +122,7 @@ class Effects:
     parameters that are variables of which the body gets only whether they have a value (a bool).
     `commutative`, `elementwise` (in every operand of full size; the rest are scalars), `forwards_ref` (a reference
     goes through), `overwrites` (the old state does not matter), `passthrough` (output i is input i) are facts that
-    passes use.
+    passes use. `calls`: attributes that name functions, which the op calls.
     `stateful`: what TensorFlow's registry says.
     """
 
@@ -142,6 +142,7 @@ class Effects:
     presence: tuple[str, ...] = ()
     overwrites: bool = False
     passthrough: bool = False
+    calls: tuple[str, ...] = ()
 
     @property
     def pure(self) -> bool:
@@ -173,6 +174,8 @@ class OpDef:
     known: bool = True
     by_param: dict[str, Any] = field(default_factory=dict[str, Any])
     module: str = ""
+    #: a node of a Program -> flat positions of the operands that must be static, where it takes more than `effects.static` to say it
+    static_fn: Callable[[Any], Sequence[int]] | None = None
     #: plan for calling the body: (is_input, key) per parameter
     type_attrs: dict[str, TypeSet] = field(default_factory=dict[str, TypeSet])
 

@@ -13,20 +13,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from graphc.lowering import namespace
+from graphc.lowering import control, namespace
 from graphc.lowering.table import LOWERINGS
-from ir.convert import CONST
+from graphc.lowering.values import ABSENT, Env, operand
 from ir.dtypes import DType
-from ir.program import Node, Ref
+from ir.program import Node, Program, Ref
+from ir.rewrite.partition import SOURCES
 from ir.shapes import type_str
-from ir.static import MAX_ELEMENTS, call_body
-
-Env = dict[Node, tuple[Any, ...]]
-
-
-#: the value of a variable that has none
-ABSENT: Any = type("Absent", (), {"__repr__": lambda self: "<absent>", "__bool__": lambda self: False})()
-
+from ir.static import MAX_ELEMENTS, NeedsValue, call_body
 
 class NeedsStatic(Exception):
     """An operand that XLA needs to know while compiling depends on a value that is not known then."""
@@ -53,6 +47,14 @@ def interpret(nodes: Sequence[Node], env: Env) -> None:
                 env[node] = _guarded(node, env, False)
 
 
+def _trace_program(program: Program, env: Env) -> None:
+    trace([n for n in program.nodes if n.op not in SOURCES], env)
+
+
+def _interpret_program(program: Program, env: Env) -> None:
+    interpret([n for n in program.nodes if n.op not in SOURCES], env)
+
+
 def _guarded(node: Node, env: Env, tracing: bool) -> tuple[Any, ...]:
     try:
         args = [operand(env, n, i) for n, i in node.inputs]
@@ -60,16 +62,6 @@ def _guarded(node: Node, env: Env, tracing: bool) -> tuple[Any, ...]:
     except Exception as e:
         _explain(node, e)
         raise
-
-
-def operand(env: Env, node: Node, index: int) -> Any:
-    """Returns output `index` of `node`; constants need not be in `env`."""
-    found = env.get(node)
-    if found is not None:
-        return found[index]
-    if node.op is CONST:
-        return node.attrs["value"]
-    raise AssertionError(f"{node!r} has no value yet")
 
 
 def _explain(node: Node, e: Exception) -> None:
@@ -82,6 +74,9 @@ def _explain(node: Node, e: Exception) -> None:
 
 
 def _compute(node: Node, args: list[Any]) -> tuple[Any, ...]:
+    if control.is_call(node):
+        with jax.named_scope(node.name):
+            return control.evaluate(node, args, _trace_program, True)
     known = all(isinstance(a, np.ndarray) for a in args)
     if node.op.effects.presence or (known and _stays_numpy(node)):
         return _results(node, _call(node, args, node.op.body))
@@ -92,7 +87,10 @@ def _compute(node: Node, args: list[Any]) -> tuple[Any, ...]:
         if at is not None:
             args[at] = jnp.asarray(args[at])
     with jax.named_scope(node.name):
-        return _results(node, _call(node, args, body))
+        try:
+            return _results(node, _call(node, args, body))
+        except NeedsValue as e:
+            raise NeedsStatic(node, e.param, node.inputs[_first_at(node, e.param) + e.index]) from None
 
 
 def _stays_numpy(node: Node) -> bool:
@@ -114,22 +112,27 @@ def _size(dims: Sequence[int | None]) -> int:
 
 def _dynamic_position(node: Node) -> int | None:
     """A flat operand that need not be static, so that the body runs on JAX."""
-    static = node.op.effects.static
-    for spec, at in zip(node.op.inputs, node.op.input_slices(node.attrs), strict=True):
-        if spec.name not in static:
-            return at.start if isinstance(at, slice) else at
-    return None
+    static = node.static_positions()
+    return next((i for i in range(len(node.inputs)) if i not in static), None)
 
 
 def _check_static(node: Node, args: list[Any]) -> None:
-    static = node.op.effects.static
-    if not static:
-        return
+    for i in node.static_positions():
+        if not isinstance(args[i], np.ndarray):
+            raise NeedsStatic(node, _param_at(node, i), node.inputs[i])
+
+
+def _first_at(node: Node, param: str) -> int:
+    slices = node.op.input_slices(node.attrs)
+    at = next(at for spec, at in zip(node.op.inputs, slices, strict=True) if spec.name == param)
+    return at.start if isinstance(at, slice) else at
+
+
+def _param_at(node: Node, index: int) -> str:
     for spec, at in zip(node.op.inputs, node.op.input_slices(node.attrs), strict=True):
-        if spec.name in static:
-            for i in range(at.start, at.stop) if isinstance(at, slice) else (at,):
-                if not isinstance(args[i], np.ndarray):
-                    raise NeedsStatic(node, spec.name, node.inputs[i])
+        if at == index or (isinstance(at, slice) and at.start <= index < at.stop):
+            return spec.name
+    return f"operand {index}"
 
 
 def _call(node: Node, args: list[Any], body: Callable[..., Any] | None) -> Any:
@@ -178,6 +181,8 @@ def _typed(value: Any, dtype: DType) -> Any:
 
 
 def _compute_numpy(node: Node, args: list[Any]) -> tuple[Any, ...]:
+    if control.is_call(node):
+        return control.evaluate(node, args, _interpret_program, False)
     if not node.op.primitive and node.op.body is not None:
         return _results(node, _call(node, [_host(a) for a in args], node.op.body))
     return tuple(np.asarray(v) for v in _single_op(node, args))
@@ -196,7 +201,7 @@ _single: dict[Any, Callable[..., Any]] = {}
 
 def _single_op(node: Node, args: list[Any]) -> tuple[Any, ...]:
     """Runs one op compiled on its own; the compilation is shared by all Programs and Sessions."""
-    static = {i for i in _static_positions(node)}
+    static = set(node.static_positions())
     fixed = tuple((i, np.asarray(args[i])) for i in sorted(static))
     key = (node.op.name, _attrs_key(node), tuple((i, a.dtype.str, a.shape, a.tobytes()) for i, a in fixed))
     fn = _single.get(key)
@@ -208,14 +213,6 @@ def _single_op(node: Node, args: list[Any]) -> tuple[Any, ...]:
         return fn(*[a for i, a in enumerate(args) if i not in static])
 
 
-def _static_positions(node: Node) -> list[int]:
-    out: list[int] = []
-    for spec, at in zip(node.op.inputs, node.op.input_slices(node.attrs), strict=True):
-        if spec.name in node.op.effects.static:
-            out.extend(range(at.start, at.stop) if isinstance(at, slice) else (at,))
-    return out
-
-
 def _apply_single(node: Node, fixed: dict[int, Any], count: int, *dynamic: Any) -> tuple[Any, ...]:
     rest = iter(dynamic)
     args = [fixed[i] if i in fixed else next(rest) for i in range(count)]
@@ -223,4 +220,4 @@ def _apply_single(node: Node, fixed: dict[int, Any], count: int, *dynamic: Any) 
     return _results(node, _call(node, args, body))
 
 
-__all__ = ["ABSENT", "NeedsStatic", "interpret", "namespace", "operand", "trace"]
+__all__ = ["NeedsStatic", "interpret", "namespace", "trace"]

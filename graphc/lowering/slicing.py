@@ -56,8 +56,8 @@ class _Plan:
                 self.final.append(d)
             elif kind == "index":
                 self._index(b[i], d)
-            elif final is not None and not isinstance(b[i], int) and not masks.begin >> i & 1 and s[i] == 1:
-                self._placed(b[i], d, final[len(self.final)])
+            elif final is not None:
+                self._placed(None if masks.begin >> i & 1 else b[i], d, final[len(self.final)], _known(s[i], "strides", i), i)
             else:
                 self._range(b[i], e[i], s[i], d, masks, i)
 
@@ -76,11 +76,23 @@ class _Plan:
         self.dynamic[len(self.full)] = at
         self._add(0, d, 1, 1)
 
-    def _placed(self, at: Entry, d: int, size: int) -> None:
-        """A range that starts where the run says, of a size known from the result."""
-        self.dynamic[len(self.full)] = lax.clamp(np.zeros((), at.dtype), lax.select(at < 0, at + d, at), np.asarray(d, at.dtype))
-        self._add(0, d, 1, size)
+    def _placed(self, at: Entry | None, d: int, size: int, step: int, i: int) -> None:
+        """A range of a size that the result tells; where it starts may be left to the run when its step is 1."""
         self.final.append(size)
+        if size == 0:
+            self._add(0, 0, 1, 0)
+            return
+        if at is not None and not isinstance(at, int):
+            if step != 1:
+                raise NeedsValue("begin", i)
+            self.dynamic[len(self.full)] = lax.clamp(np.zeros((), at.dtype), lax.select(at < 0, at + d, at), np.asarray(d, at.dtype))
+            self._add(0, d, 1, size)
+            return
+        first = range(*slice(at, None, step).indices(d)).start
+        last = first + (size - 1) * step
+        if step < 0:
+            self.reversed.append(len(self.full))
+        self._add(min(first, last), max(first, last) + 1, abs(step), size)
 
     def _range(self, b: Entry, e: Entry, s: Entry, d: int, masks: Masks, i: int) -> None:
         step = _known(s, "strides", i)

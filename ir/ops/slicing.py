@@ -57,7 +57,12 @@ def _sliced(c: Infer) -> Dims:
     return slice_dims(c.dims(0), static.entries_of(c.tensors[1]), static.entries_of(c.tensors[2]))
 
 
-@op("Slice", _sliced, T=ANY, Index=INDEX)
+def _slice_needs(node: Any) -> list[int]:
+    extent = node.value(2)
+    return [2] if extent is not None and -1 not in extent else [1, 2]
+
+
+@op("Slice", _sliced, static=_slice_needs, T=ANY, Index=INDEX)
 def _slice(input: T, begin: Index, size: Index, name: str | None = None) -> Tensor:
     """The block of shape `size` that starts at `begin`."""
     at = sizes(begin)
@@ -214,7 +219,19 @@ def index_of(begin: Any, end: Any, strides: Any, masks: Masks) -> tuple[Any, ...
     return tuple(out)
 
 
-@op("StridedSlice", _strided, T=ANY, Index=INDEX)
+def _strided_needs(node: Any) -> list[int]:
+    """XLA must know the bounds of ranges; a single index may be found by the run."""
+    vector = node.dims(1)
+    if not vector or vector[0] is None:
+        return [1, 2, 3]
+    masks = masks_of(node.attrs)
+    ranges = [i for i in range(vector[0]) if masks.kind(i) == "range"]
+    begin = any(not masks.begin >> i & 1 for i in ranges)
+    end = any(not masks.end >> i & 1 for i in ranges)
+    return [1] * begin + [2] * end + [3] * bool(ranges)
+
+
+@op("StridedSlice", _strided, static=_strided_needs, T=ANY, Index=INDEX)
 def _strided_slice(
     input: T, begin: Index, end: Index, strides: Index, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
     new_axis_mask: int = 0, shrink_axis_mask: int = 0, name: str | None = None,
@@ -229,7 +246,7 @@ def _from_shape(c: Infer) -> Dims:
     return c.shape_value(0)
 
 
-@op("StridedSliceGrad", _from_shape, out="output: T", static="shape", T=ANY, Index=INDEX)
+@op("StridedSliceGrad", _from_shape, out="output: T", static="shape strides", T=ANY, Index=INDEX)
 def strided_slice_grad(
     shape: Index, begin: Index, end: Index, strides: Index, dy: T, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
     new_axis_mask: int = 0, shrink_axis_mask: int = 0, name: str | None = None,
@@ -314,7 +331,17 @@ def _strided_parts_dims(c: Infer) -> Dims:
     return strided_dims(c.dims(0), _value_list(c, "begin"), _value_list(c, "end"), _value_list(c, "strides"), masks_of(c.attrs))
 
 
-@op("_StridedSliceParts", _strided_parts_dims, T=ANY, Index=INDEX)
+def _strided_parts_needs(node: Any) -> list[int]:
+    masks, n = masks_of(node.attrs), node.attrs["N"]
+    out: list[int] = []
+    for i in range(n):
+        if masks.kind(i) == "range":
+            begin, end = [1 + i] * (not masks.begin >> i & 1), [1 + n + i] * (not masks.end >> i & 1)
+            out += [*begin, *end, 1 + 2 * n + i]
+    return out
+
+
+@op("_StridedSliceParts", _strided_parts_dims, static=_strided_parts_needs, T=ANY, Index=INDEX)
 def _strided_slice_parts(
     input: T, begin: IndexList, end: IndexList, strides: IndexList, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
     new_axis_mask: int = 0, shrink_axis_mask: int = 0, name: str | None = None,
@@ -323,7 +350,7 @@ def _strided_slice_parts(
     return input[index_of(begin, end, strides, Masks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask))]
 
 
-@op("_StridedSliceGradParts", _from_shape, out="output: T", static="shape", T=ANY, Index=INDEX)
+@op("_StridedSliceGradParts", _from_shape, out="output: T", static="shape strides", T=ANY, Index=INDEX)
 def _strided_slice_grad_parts(
     shape: Index, begin: IndexList, end: IndexList, strides: IndexList, dy: T, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
     new_axis_mask: int = 0, shrink_axis_mask: int = 0, name: str | None = None,
@@ -333,7 +360,13 @@ def _strided_slice_grad_parts(
     return written(np.zeros(sizes(shape), dy.dtype), at, dy)
 
 
-@op("_SliceParts", lambda c: slice_dims(c.dims(0), _value_list(c, "begin"), _value_list(c, "size")), T=ANY, Index=INDEX)
+def _slice_parts_needs(node: Any) -> list[int]:
+    n = node.attrs["N"]
+    rest = [1 + i for i in range(n) if node.value(1 + n + i) == -1]
+    return [*rest, *range(1 + n, 1 + 2 * n)]
+
+
+@op("_SliceParts", lambda c: slice_dims(c.dims(0), _value_list(c, "begin"), _value_list(c, "size")), static=_slice_parts_needs, T=ANY, Index=INDEX)
 def _slice_parts(input: T, begin: IndexList, size: IndexList, name: str | None = None) -> Tensor:
     """`Slice` with each bound a scalar of its own."""
     extent = slice_dims(np.shape(input), sizes(begin), sizes(size)) or ()
@@ -346,7 +379,7 @@ grad.none("_StridedSliceParts _StridedSliceGradParts _SliceParts", "they exist i
 # -- slices of variables -----------------------------------------------------------------------------
 
 
-@op("StridedSliceAssign", lambda c: c.dims(0), out="output_ref: ref T", writes="ref", T=ANY, Index=INDEX)
+@op("StridedSliceAssign", lambda c: c.dims(0), out="output_ref: ref T", writes="ref", static=_strided_needs, T=ANY, Index=INDEX)
 def _strided_slice_assign(
     ref: RefT, begin: Index, end: Index, strides: Index, value: T, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
     new_axis_mask: int = 0, shrink_axis_mask: int = 0, name: str | None = None,
@@ -355,7 +388,7 @@ def _strided_slice_assign(
     return written(ref, index_of(begin, end, strides, Masks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)), value)
 
 
-@op("ResourceStridedSliceAssign", no_outputs, out="", writes="ref", T=ANY, Index=INDEX)
+@op("ResourceStridedSliceAssign", no_outputs, out="", writes="ref", static=_strided_needs, T=ANY, Index=INDEX)
 def _resource_strided_slice_assign(
     ref: Resource, begin: Index, end: Index, strides: Index, value: T, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
     new_axis_mask: int = 0, shrink_axis_mask: int = 0, name: str | None = None,
@@ -364,7 +397,7 @@ def _resource_strided_slice_assign(
     return written(ref, index_of(begin, end, strides, Masks(begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)), value)
 
 
-@op("TensorStridedSliceUpdate", lambda c: c.dims(0), out="output: T", T=ANY, Index=INDEX)
+@op("TensorStridedSliceUpdate", lambda c: c.dims(0), out="output: T", static=_strided_needs, T=ANY, Index=INDEX)
 def _tensor_strided_slice_update(
     input: T, begin: Index, end: Index, strides: Index, value: T, begin_mask: int = 0, end_mask: int = 0, ellipsis_mask: int = 0,
     new_axis_mask: int = 0, shrink_axis_mask: int = 0, name: str | None = None,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ir.convert import CONST
 from ir.program import FEED, STATE, Node, Program, Ref
+from ir.shapes import fully_known
 
 SOURCES = (FEED, STATE, CONST)
 
@@ -69,7 +70,9 @@ def _connect(program: Program, segments: list[Segment], level: dict[Node, int]) 
 
 def _is_host(node: Node) -> bool:
     e = node.op.effects
-    if e.host or e.stream is not None or e.dynamic:
+    if e.host or e.stream is not None:
+        return True
+    if e.dynamic and not all(fully_known(dims) for _, dims in node.types):
         return True
     return any(d.name in ("string", "resource") for d, _ in node.types) or any(n.types[i][0].name == "string" for n, i in node.inputs)
 
@@ -79,7 +82,7 @@ def _host_nodes(program: Program) -> set[Node]:
     host = {n for n in program.nodes if n.op not in SOURCES and _is_host(n)}
     seen: set[Node] = set()
     for node in program.nodes:
-        if node.op.effects.static and node not in host:
+        if node not in host:
             for ref in static_operands(node):
                 _require_static(ref, host, seen)
     return host
@@ -87,11 +90,7 @@ def _host_nodes(program: Program) -> set[Node]:
 
 def static_operands(node: Node) -> list[Ref]:
     """The operands of `node` that must be known when it is compiled."""
-    out: list[Ref] = []
-    for spec, at in zip(node.op.inputs, node.op.input_slices(node.attrs), strict=True):
-        if spec.name in node.op.effects.static:
-            out.extend(node.inputs[at] if isinstance(at, slice) else (node.inputs[at],))
-    return out
+    return [node.inputs[i] for i in node.static_positions()]
 
 
 def follows_from_shape(node: Node) -> bool:

@@ -7,6 +7,7 @@ from ir.program import Program
 from ir.rewrite import simplify
 from ir.rewrite.fold import fold
 from ir.rewrite.print import program_text
+from ir.rewrite.slices import packed_bounds
 from ir.rewrite.verify import verify_program
 from ir.rewrite.walk import rebuild
 
@@ -17,8 +18,8 @@ def prune(program: Program) -> Program:
 
 
 def canonicalize(program: Program) -> Program:
-    """Folds integers and shapes, forwards identities, merges chains."""
-    return rebuild(program, (*simplify.RULES, fold))
+    """Folds integers and shapes, forwards identities, merges chains, gives slices their bounds one by one."""
+    return rebuild(program, (*simplify.RULES, fold, packed_bounds))
 
 
 PASSES: tuple[tuple[str, Callable[[Program], Program]], ...] = (("canonicalize", canonicalize), ("prune", prune))
