@@ -183,7 +183,7 @@ def _conv2d(
     ...
 
 
-@op("Conv2DBackpropInput", _from_sizes(0, 4), static="input_sizes", T=FLOAT, padding=PADDINGS_2D, data_format=FORMATS_2D)
+@op("Conv2DBackpropInput", _from_sizes(0, 4), out="output: T", static="input_sizes", T=FLOAT, padding=PADDINGS_2D, data_format=FORMATS_2D)
 def _conv2d_backprop_input(
     input_sizes: Int32, filter: T, out_backprop: T, strides: Ints, padding: str, use_cudnn_on_gpu: bool = True, explicit_paddings: Ints = (),
     data_format: str = "NHWC", dilations: Ints = ONES_4, name: str | None = None,
@@ -338,7 +338,7 @@ def depthwise_conv2d_native(
 
 
 @op(
-    "DepthwiseConv2dNativeBackpropInput", _from_sizes(0, 4), static="input_sizes", T=FLOAT, padding=PADDINGS, data_format=FORMATS_2D,
+    "DepthwiseConv2dNativeBackpropInput", _from_sizes(0, 4), out="output: T", static="input_sizes", T=FLOAT, padding=PADDINGS, data_format=FORMATS_2D,
     api="nn.depthwise_conv2d_native_backprop_input nn.depthwise_conv2d_backprop_input",
 )  # fmt: skip
 def depthwise_conv2d_native_backprop_input(
@@ -396,7 +396,7 @@ def _conv3d(
 
 
 @op(
-    "Conv3DBackpropInputV2", _from_sizes(0, 5), static="input_sizes", T=FLOAT, padding=PADDINGS, data_format=FORMATS_3D, strides=5,
+    "Conv3DBackpropInputV2", _from_sizes(0, 5), out="output: T", static="input_sizes", T=FLOAT, padding=PADDINGS, data_format=FORMATS_3D, strides=5,
     Tshape=INDEX.default_to(int32),
 )  # fmt: skip
 def _conv3d_backprop_input(
