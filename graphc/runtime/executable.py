@@ -8,7 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from graphc.lowering.lower import Env, operand, trace
+from graphc.lowering.lower import trace
+from graphc.lowering.values import Env, operand, put
 from graphc.runtime import log
 from graphc.runtime.config import compiler_options
 from ir.convert import CONST
@@ -70,7 +71,7 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
         for node in (*plan.donated, *plan.kept, *large):
             env[node] = (next(rest),)
         for (node, i), value in zip(plan.inputs, rest, strict=True):
-            _put(env, node, i, value)
+            put(env, node, i, value)
         trace(plan.nodes, env)
         values = [operand(env, n, i) for n, i in plan.results]
         where["fixed"] = {i: v for i, v in enumerate(values) if not isinstance(v, jax.core.Tracer)}
@@ -89,12 +90,6 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
     seconds = perf_counter() - start
     log.compiled(plan.name, seconds)
     return Executable(compiled, compiled, constants, positions, {i: np.asarray(v) if not isinstance(v, np.ndarray) else v for i, v in fixed.items()}, seconds)
-
-
-def _put(env: Env, node: Node, index: int, value: Any) -> None:
-    row = list(env.get(node, (None,) * len(node.types)))
-    row[index] = value
-    env[node] = tuple(row)
 
 
 def _constants(nodes: Sequence[Node]) -> list[Node]:

@@ -12,7 +12,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from graphc.lowering.lower import ABSENT, Env, interpret, operand
+from graphc.lowering.lower import interpret
+from graphc.lowering.values import ABSENT, Env, operand, put
 from graphc.runtime import checks, log
 from graphc.runtime.executable import Executable, Plan, compile_plan
 from graphc.runtime.packing import choose_packs
@@ -259,23 +260,15 @@ class Runner:
         with jax.enable_x64(True):
             outs = executable.call(*executable.constants, *values)
         for ref, value in zip(segment.outputs, executable.results(outs), strict=True):
-            put(env, ref, value)
+            put(env, *ref, value)
 
     def _known(self, static: list[tuple[Ref, Any]], absent: list[Ref]) -> Env:
         known: Env = {}
         for ref, value in static:
-            put(known, ref, value)
+            put(known, *ref, value)
         for ref in absent:
-            put(known, ref, ABSENT)
+            put(known, *ref, ABSENT)
         return known
-
-
-def put(env: Env, ref: Ref, value: Any) -> None:
-    """Sets one output of a node in `env`."""
-    node, i = ref
-    row = list(env.get(node, (None,) * len(node.types)))
-    row[i] = value
-    env[node] = tuple(row)
 
 
 def own(value: Any) -> Any:
@@ -295,4 +288,4 @@ def own_all(values: list[Any]) -> list[Any]:
     return [own(v) for v in values]
 
 
-__all__ = ["STATE", "Node", "Prepared", "Runner", "own", "put"]
+__all__ = ["STATE", "Node", "Prepared", "Runner", "own"]

@@ -22,7 +22,7 @@ from ir.build import export
 from ir.convert import get_default_graph
 from ir.errors import FailedPreconditionError, InvalidArgumentError, OpError, ResourceExhaustedError
 from ir.graph import Graph
-from ir.program import cut
+from ir.cut import cut
 from ir.stacks import graphs, sessions
 from ir.tensor import Operation, Tensor
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from graphc.lowering.lower import ABSENT
+from graphc.lowering.values import ABSENT
 
 
 @dataclass(frozen=True, slots=True)
