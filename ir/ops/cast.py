@@ -31,8 +31,8 @@ def _cast(x: Annotated[Any, In("SrcT")], dst: Type, truncate: bool = False, name
     to = dst.np_dtype
     if x.dtype == object:
         return x  # sizes that are not known yet, or a number of them
-    if to.kind not in "bc" and x.dtype.kind == "c":
-        x = xp.real(x)
+    if x.dtype.kind == "c" and to.kind != "c":
+        x = xp.not_equal(x, 0) if to.kind == "b" else xp.real(x)
     if truncate:
         x = _without_excess_bits(x, dst)
     return xp.astype(x, to)
