@@ -13,11 +13,13 @@ import pytest
 
 from graphc.lowering.table import LOWERINGS
 from graphc.tools import optable
+from ir import text
 from ir.gradients import gradients
 from ir.graph import Graph
 from ir.graphdef import protos, reader, writer
 from ir.opdef import TABLE
 from ir.shapes import compatible, shape_str
+from ir.verify import verify
 from tests import rowcheck
 from tests.rowcheck import BATCH, ERRORS, ROWS, Built
 from tests.rowdef import ErrorRow, Row
@@ -202,6 +204,22 @@ def test_graph_def(index: int) -> None:
     same_again(b, copy)
 
 
+@pytest.mark.parametrize("index", ALL)
+def test_text(index: int) -> None:
+    """A row printed as text is well-formed and parses back as the same graph."""
+    row = ROWS[index]
+    with Graph().as_default() as graph:
+        b = rowcheck.build(row, [rowcheck.array(a) for a in row.inputs])
+    verify(graph)
+    table: text.Table = {}
+    printed = text.to_text(graph, table)
+    copy = text.parse(printed, table)
+    verify(copy)
+    again = text.to_text(copy, {}, locations=False)
+    assert again == text.to_text(graph, {}, locations=False)
+    same_again(b, copy)
+
+
 # -- gradients ---------------------------------------------------------------------------------------
 
 
@@ -221,10 +239,9 @@ def test_gradients(index: int, differentiated: Lazy) -> None:
         return
     if isinstance(pair, BaseException):
         raise pair
-    double = all(g.built.feeds[i].dtype.itemsize >= 8 for i in g.wrt)
     for ours, theirs in zip(*pair, strict=True):
         scale = float(np.max(np.abs(theirs), initial=1.0))
-        rowcheck.assert_close(ours, np.asarray(theirs), 1e-6 if double else 1e-3, (1e-7 if double else 1e-4) * scale, "gradient against jax.vjp")
+        rowcheck.assert_close(ours, np.asarray(theirs), 1e-6 if g.double else 1e-3, (1e-7 if g.double else 1e-4) * scale, "gradient against jax.vjp")
 
 
 # -- errors ------------------------------------------------------------------------------------------
@@ -235,12 +252,12 @@ def test_errors(row: ErrorRow) -> None:
     """A call that does not fit raises the class it says; if an op raises it, with op type, name and the user's line."""
     with pytest.raises(row.error) as caught:
         row.build()
-    text = str(caught.value)
-    assert re.search(row.match, text), f"{text!r} does not match {row.match!r}"
-    if "(op '" in text:
-        assert re.match(r"_?[A-Z]\w*[(:]", text), f"does not begin with the op type: {text!r}"
+    message = str(caught.value)
+    assert re.search(row.match, message), f"{message!r} does not match {row.match!r}"
+    if "(op '" in message:
+        assert re.match(r"_?[A-Z]\w*[(:]", message), f"does not begin with the op type: {message!r}"
         at = inspect.getsourcefile(row.build) or ""
-        assert f"rows/{at.rpartition('rows/')[2]}:" in text or "rowcheck" in at, f"does not name the line in {at}: {text!r}"
+        assert f"rows/{at.rpartition('rows/')[2]}:" in message or "rowcheck" in at, f"does not name the line in {at}: {message!r}"
 
 
 # -- completeness ------------------------------------------------------------------------------------
