@@ -90,6 +90,14 @@ class Tensor:
         """
         return _session_for(self.graph, session, "evaluate tensor", "eval").run(self, feed_dict)
 
+    @property
+    def assign(self) -> Any:
+        """For a slice of a variable, the function that assigns to that slice; other tensors have no such attribute."""
+        found = (self._extra or {}).get("assign")
+        if found is None:
+            raise AttributeError(f"'Tensor' object has no attribute 'assign': {self.name} is not a slice of a variable")
+        return found
+
     def extra(self) -> dict[str, Any]:
         """Notes other parts keep with a tensor, such as `_keras_history`."""
         if self._extra is None:

@@ -88,7 +88,7 @@ def var_is_initialized_op(resource: Resource, name: str | None = None) -> Tensor
     return resource
 
 
-@op("IsVariableInitialized", scalar, out="is_initialized: bool", presence="ref", dtype=ANY, api="is_variable_initialized")
+@op("IsVariableInitialized", scalar, out="is_initialized: bool", presence="ref", dtype=ANY)
 def is_variable_initialized(ref: RefDtype, name: str | None = None) -> Tensor:
     """Whether the variable has a value."""
     return ref
