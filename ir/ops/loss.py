@@ -8,7 +8,7 @@ from ir import xp
 from ir.build import export, grad, op
 from ir.convert import convert_to_tensor, get_default_graph
 from ir.dtypes import FLOAT, INDEX, bfloat16, float16, float32, int64
-from ir.infer import Infer, broadcast_dims, scalar
+from ir.infer import Infer, broadcast_dims
 from ir.opdef import In, T
 from ir.ops.activation import log_softmax, relu, softmax
 from ir.ops.arith import add, subtract
@@ -236,26 +236,6 @@ def _sparse_flattened(logits: Tensor, labels: Tensor, labels_shape: Tensor, name
         cost = reshape(cost, labels_shape)
         cost.set_shape(labels.shape)
         return cost
-
-
-# -- other losses -------------------------------------------------------------------------------------
-
-
-@op("L2Loss", scalar, out="output: T", T=FLOAT, api="nn.l2_loss")
-def l2_loss(t: T, name: str | None = None) -> Tensor:
-    """Half the sum of the squares of `t`, a scalar.
-
-    Args:
-      t: a float tensor.
-      name: a name for the operation.
-    """
-    wide = xp.astype(t, np.float32) if t.dtype.itemsize == 2 else t
-    return xp.astype(xp.sum(wide * wide) * np.asarray(0.5, wide.dtype), t.dtype)
-
-
-@grad("L2Loss")
-def _(op: Operation, dy: Tensor) -> Any:
-    return op.inputs[0] * dy
 
 
 # -- logistic and Poisson losses ---------------------------------------------------------------------
