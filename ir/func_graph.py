@@ -4,14 +4,15 @@ A tensor of an enclosing graph that an operation uses inside is captured: it bec
 Variables made inside belong to the outermost graph.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ir import static
 from ir.convert import add_constant, get_default_graph
 from ir.dtypes import DType
-from ir.function import Function, FunctionBody
+from ir.funcref import FuncRef
+from ir.function import Function
 from ir.graph import Graph
 from ir.opdef import TABLE
 from ir.shapes import Dims, TensorShape
@@ -94,10 +95,10 @@ class FuncGraph(Graph):
                 pairs.setdefault(inner, outer)
         return [(outer, inner) for inner, outer in pairs.items()]
 
-    def function(self, name: str) -> Function:
-        """Returns the Function of this graph, its arguments the inputs and then the captured tensors."""
-        arguments = [*self.inputs, *[inner for _, inner in self.captured]]
-        return Function(name, FunctionBody(self, arguments, self.outputs), stateful=True)
+    def add_argument(self, outer: Tensor) -> Tensor:
+        """Makes an argument for `outer`, a tensor of the graph around, whether or not it is used inside."""
+        found = self.captures[outer] = self._argument(outer.dtype, outer.dims, outer.op.name.replace("/", "_"), outer.handle)
+        return found
 
 
 @contextmanager
@@ -122,20 +123,13 @@ def is_enclosing(graph: Graph, inner: Graph) -> bool:
     return True
 
 
-def add_to_library(graph: Graph, prefix: str, func_graph: FuncGraph) -> Function:
-    """Enters a finished FuncGraph into the function library under a unique name."""
+def add_to_library(graph: Graph, prefix: str, function: Function) -> FuncRef:
+    """Enters a function into the library under a unique name, and returns what attributes refer to it by."""
     n = 0
     name = prefix
     while name in graph.functions:
         n += 1
         name = f"{prefix}_{n}"
-    made = graph.functions[name] = func_graph.function(name)
-    return made
-
-
-def arguments_of(graphs: Sequence[FuncGraph]) -> list[Tensor]:
-    """Returns the outer tensors that any of the graphs captures, each once, and gives every graph an argument for each."""
-    wanted: dict[Tensor, None] = {}
-    for g in graphs:
-        wanted.update(dict.fromkeys(outer for outer, _ in g.captured))
-    return list(wanted)
+    function.name = name
+    graph.functions[name] = function
+    return FuncRef(name)
