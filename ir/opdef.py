@@ -240,6 +240,8 @@ def parse_outputs(text: str) -> list[OutputSpec]:
         if "*" in kind:
             spec.number, kind = kind.split("*")
         try:
+            if not kind.islower():  # "U" and "S" are attributes here, but text types to NumPy
+                raise TypeError
             spec.dtype = dtypes.as_dtype(kind)
         except TypeError:
             spec.attr = kind
