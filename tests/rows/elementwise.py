@@ -107,7 +107,7 @@ ROWS = [
     Row("SigmoidGrad", e.sigmoid_grad, COMPLEX_PAIR, lambda y, dy: dy * y * (1 - y), id="complex"),
     Row("TanhGrad", e.tanh_grad, COMPLEX_PAIR, lambda y, dy: dy * (1 - y * y), id="complex"),
     Row("Floor", e.floor, [HALVES], np.floor),
-    *[Row(n, f, [AWAY + np.float32(0.2)], r, grad=True, id="gradient") for n, f, r in
+    *[Row(n, f, [AWAY + np.float32(0.13)], r, grad=True, id="gradient") for n, f, r in
       (("Floor", e.floor, np.floor), ("Ceil", e.ceil, np.ceil), ("Rint", e.rint, np.rint), ("Round", e.round_, np.rint))],
     Row("Floor", e.floor, [EDGES], np.floor, id="edges"),
     Row("Ceil", e.ceil, [HALVES], np.ceil),
