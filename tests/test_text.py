@@ -198,7 +198,10 @@ def _is_text(raw: bytes) -> bool:
     return True
 
 
-@given(st.one_of(SCALARS, st.lists(SCALARS, max_size=4).map(tuple), st.dictionaries(st.sampled_from(["T", "_x", "N"]), SCALARS).map(lambda d: FuncRef("f_1", d))))
+FUNCTIONS = st.dictionaries(st.sampled_from(["T", "_x", "N"]), SCALARS).map(lambda d: FuncRef("f_1", d))
+
+
+@given(st.one_of(SCALARS, st.lists(SCALARS, max_size=4).map(tuple), FUNCTIONS))
 def test_values_parse_back(value: object) -> None:
     text = value_text(value)
     if "\n" in text or "\r" in text:
@@ -241,7 +244,7 @@ BAD = [
     ("%a = Placeholder() {dtype=float33, shape=shape[]} : float32[]", 1, 27, "a type"),
     ("%a = Placeholder() {dtype=float32, shape=shape[x]} : float32[]", 1, 48, "a size"),
     ("%a = Placeholder() {dtype=float32, dtype=int32} : float32[]", 1, 36, ""),
-    ("%a = Placeholder() {dtype="x"} : float32[]", 1, 21, ""),
+    ('%a = Placeholder() {dtype="x"} : float32[]', 1, 21, ""),
     ("%a = Placeholder() {dtype=float32, colour=3} : float32[]", 1, 36, ""),
     ("%a = Const() {dtype=int32, value=dense<[1, 2] : int32[3]>} : int32[3]", 1, 40, ""),
     ("%a = Const() {dtype=int32, value=dense<1.5 : int32[]>} : int32[]", 1, 40, ""),
