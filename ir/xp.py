@@ -40,8 +40,8 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    if name.startswith("__"):
-        raise AttributeError(name)
+    if not hasattr(np, name) and not (_foreign and hasattr(_foreign[0], name)):
+        raise AttributeError(f"module 'ir.xp' has no attribute '{name}': NumPy has none")
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if _foreign and not _every(map(is_numpy, args)):
