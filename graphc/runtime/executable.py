@@ -1,11 +1,13 @@
 """A device segment compiled for one set of types, static values and places of its variables."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from graphc.lowering.lower import trace
@@ -24,7 +26,7 @@ class Plan:
     """What to compile: nodes, what enters and what leaves.
 
     `donated` and `kept` are the state nodes that enter as buffers; `known` are values fixed while compiling; `inputs` the
-    other operands; `results` what leaves, the new states first.
+    other operands; `results` what leaves, the new states, `writes` of them, first.
     """
 
     nodes: list[Node]
@@ -35,6 +37,7 @@ class Plan:
     results: list[Ref]
     name: str = "graphc"
     donate: bool = True
+    writes: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +51,8 @@ class Executable:
     positions: list[int | None]
     fixed: dict[int, Any] = field(default_factory=dict[int, Any])
     seconds: float = 0.0
+    #: (shape, dtype) of each new state
+    write_types: list[Any] = field(default_factory=list[Any])
 
     def warm(self) -> None:
         """After the first call JAX has a C function for the next ones; without it, the call goes on through Python."""
@@ -74,22 +79,26 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
             put(env, node, i, value)
         trace(plan.nodes, env)
         values = [operand(env, n, i) for n, i in plan.results]
-        where["fixed"] = {i: v for i, v in enumerate(values) if not isinstance(v, jax.core.Tracer)}
-        return tuple(v for v in values if isinstance(v, jax.core.Tracer))
+        where["fixed"] = {i: v for i, v in enumerate(values) if i >= plan.writes and not isinstance(v, jax.core.Tracer)}
+        where["writes"] = [(v.shape, v.dtype) for v in values[: plan.writes]]
+        return tuple(jnp.asarray(v) for i, v in enumerate(values) if i not in where["fixed"])
 
     fn.__name__ = plan.name
     with jax.enable_x64(True):
         constants = [jax.device_put(n.attrs["value"]) for n in large]
         types = [jax.ShapeDtypeStruct(np.shape(t), t.dtype) for t in (*state_types, *constants, *input_types)]
         donate = tuple(range(len(plan.donated))) if plan.donate else ()
-        compiled = jax.jit(fn, donate_argnums=donate, keep_unused=True).lower(*types).compile(compiler_options())
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Some donated buffers were not usable")  # a variable may change its shape
+            compiled = jax.jit(fn, donate_argnums=donate, keep_unused=True).lower(*types).compile(compiler_options())
     fixed = where["fixed"]
     positions: list[int | None] = []
     for i in range(len(plan.results)):
         positions.append(None if i in fixed else i - sum(j < i for j in fixed))
     seconds = perf_counter() - start
     log.compiled(plan.name, seconds)
-    return Executable(compiled, compiled, constants, positions, {i: np.asarray(v) if not isinstance(v, np.ndarray) else v for i, v in fixed.items()}, seconds)
+    values = {i: v if isinstance(v, np.ndarray) else np.asarray(v) for i, v in fixed.items()}
+    return Executable(compiled, compiled, constants, positions, values, seconds, where["writes"])
 
 
 def _constants(nodes: Sequence[Node]) -> list[Node]:

@@ -34,7 +34,7 @@ INTERPRETED_PRIMITIVES = 8
 class Prepared:
     """A call that is ready: which buffers go in, what comes out, where it goes."""
 
-    __slots__ = ("copies", "executable", "inputs", "keys", "owner", "written")
+    __slots__ = ("changes", "copies", "executable", "inputs", "keys", "owner", "written")
 
     def __init__(self, owner: "Runner", executable: Executable, keys: list[str], written: list[str], inputs: list[int]) -> None:
         self.owner = owner
@@ -42,6 +42,11 @@ class Prepared:
         self.keys = keys
         self.written = written
         self.inputs = inputs
+        # whether a variable appears, or changes its type: the store must then notice
+        values = owner.store.values
+        self.changes = any(
+            k not in values or (np.shape(values[k]), values[k].dtype) != t for k, t in zip(written, executable.write_types, strict=True)
+        )
         # where nothing waits for the device, the feeds are copied: the caller may overwrite them as soon as run returns
         first = len(written)
         self.copies = not owner.checked and all(p is None for p in executable.positions[first : first + len(owner.program.fetches)])
@@ -62,7 +67,7 @@ class Prepared:
                     outs.extend(chain.from_iterable(starmap(executable.call, (args,))))
             finally:
                 if not owner.checked:
-                    values.update(zip(self.written, outs))  # noqa: B905 (the fetches follow the states)
+                    self.commit(outs)
             executable.warm()
             if owner.shares:
                 return owner.fetched(executable.results(outs))
@@ -70,8 +75,15 @@ class Prepared:
         if owner.checked:
             owner.raise_failed(results)
             with store.lock:
-                values.update(zip(self.written, outs))  # noqa: B905
+                self.commit(outs)
         return owner.fetched(results)
+
+    def commit(self, outs: Sequence[Any]) -> None:
+        """Makes the new states, the first of the results, those of the store."""
+        if self.changes:
+            self.owner.store.set_many(list(zip(self.written, outs)))  # noqa: B905 (the fetches follow the states)
+        else:
+            self.owner.store.values.update(zip(self.written, outs))  # noqa: B905
 
 
 class Runner:
@@ -168,7 +180,8 @@ class Runner:
                 self.prepared_version = self.store.version
             program = apply_packs(self.program, self._places())
             written = [r.key for r in program.writes]
-            present = {r: n for r, n in program.states.items() if r.key in self.store}
+            used = {n for node in program.nodes for n, _ in node.inputs} | {n for n, _ in program.roots()}
+            present = {r: n for r, n in program.states.items() if r.key in self.store and n in used}
             donated = [n for r, n in present.items() if r in program.writes]
             kept = [n for r, n in present.items() if r not in program.writes]
             keys = [r.key for r in present if r in program.writes] + [r.key for r in present if r not in program.writes]
@@ -177,12 +190,12 @@ class Runner:
             full = (key, tuple((k, s.shape, s.dtype) for k, s in zip(keys, states, strict=True)))
             executable = self.executables.get(full)
             if executable is None:
-                known: Env = {n: (ABSENT,) for r, n in program.states.items() if r not in present}
+                known: Env = {n: (ABSENT,) for r, n in program.states.items() if r.key not in self.store}
                 known.update({program.feeds[i]: (np.array(feeds[i]),) for i in self.static_feeds})
                 results = [*program.writes.values(), *program.fetches]
                 for c in program.checks:
                     results += [c.ok, *c.payload]
-                plan = Plan([n for n in program.nodes if n.op not in SOURCES], donated, kept, [(program.feeds[i], 0) for i in inputs], known, results, self.name, not self.checked)
+                plan = Plan([n for n in program.nodes if n.op not in SOURCES], donated, kept, [(program.feeds[i], 0) for i in inputs], known, results, self.name, not self.checked, len(program.writes))
                 executable = self._compiled(full, plan, states, [feeds[i] for i in inputs], feeds)
         if len(self.prepared) >= MAX_PREPARED:
             self.prepared.popitem(last=False)
