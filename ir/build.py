@@ -311,11 +311,11 @@ def _take_list(p: _Pending, spec: InputSpec, value: Any) -> None:
         p.attrs[kind.types] = tuple(t.dtype.base_dtype for t in taken)
     if kind.number:
         seen = p.attrs.setdefault(kind.number, len(taken))
-        least = p.opdef.attrs[kind.number].minimum or 0
         if seen != len(taken):
             raise ValueError(f"argument '{spec.name}' must have {seen} tensors like the other lists, got {len(taken)}")
-        if len(taken) < least:
-            raise ValueError(f"argument '{spec.name}' needs at least {least} tensors, got {len(taken)}")
+    least = p.opdef.attrs[kind.number or kind.types or ""].minimum or 0
+    if len(taken) < least:
+        raise ValueError(f"argument '{spec.name}' needs at least {least} tensors, got {len(taken)}")
     p.tensors.extend(taken)
 
 
