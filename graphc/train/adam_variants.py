@@ -95,17 +95,18 @@ class LazyAdamOptimizer(AdamOptimizer):
     def _apply_sparse(self, grad: IndexedSlices, var: Any) -> Any:
         given, rate = self._rate(var)
         indices = grad.indices
-        m_t = scatter_update(given["m"], indices, self._mixed(given["m"], given["beta1"], grad.values, indices), use_locking=self._use_locking)
-        v_t = scatter_update(given["v"], indices, self._mixed(given["v"], given["beta2"], square(grad.values), indices), use_locking=self._use_locking)
-        step = rate * gather(m_t, indices) / (sqrt(gather(v_t, indices)) + given["epsilon"])
-        done = scatter_sub(var, indices, step, use_locking=self._use_locking)
+        m_t = scatter_update(given["m"], indices, self._mixed(given["m"], given["beta1"], lambda: grad.values, indices), use_locking=self._use_locking)
+        v_t = scatter_update(given["v"], indices, self._mixed(given["v"], given["beta2"], lambda: square(grad.values), indices), use_locking=self._use_locking)
+        m_rows, v_rows = gather(m_t, indices), gather(v_t, indices)
+        divisor = sqrt(v_rows) + given["epsilon"]
+        done = scatter_sub(var, indices, rate * m_rows / divisor, use_locking=self._use_locking)
         return group(done, m_t, v_t)
 
     def _resource_apply_sparse(self, grad: Tensor, handle: Any, indices: Tensor) -> Any:
         given, rate = self._rate(handle)
-        m_rows = self._mixed(given["m"], given["beta1"], grad, indices)
+        m_rows = self._mixed(given["m"], given["beta1"], lambda: grad, indices)
         m_done = resource_scatter_update(given["m"].handle, indices, m_rows)
-        v_rows = self._mixed(given["v"], given["beta2"], square(grad), indices)
+        v_rows = self._mixed(given["v"], given["beta2"], lambda: square(grad), indices)
         v_done = resource_scatter_update(given["v"].handle, indices, v_rows)
         done = resource_scatter_sub(handle.handle, indices, rate * m_rows / (sqrt(v_rows) + given["epsilon"]))
         return group(done, m_done, v_done)
@@ -115,8 +116,8 @@ class LazyAdamOptimizer(AdamOptimizer):
         return given, given["lr"] * sqrt(1 - given["beta2_power"]) / (1 - given["beta1_power"])
 
     @staticmethod
-    def _mixed(slot: Any, decay: Tensor, rows: Tensor, indices: Tensor) -> Tensor:
-        return decay * gather(slot, indices) + (1 - decay) * rows
+    def _mixed(slot: Any, decay: Tensor, rows: Callable[[], Tensor], indices: Tensor) -> Tensor:
+        return decay * gather(slot, indices) + (1 - decay) * rows()
 
 
 @export("contrib.opt.NadamOptimizer")
@@ -131,8 +132,11 @@ class NadamOptimizer(AdamOptimizer):
         beta1, beta2 = given["beta1"], given["beta2"]
         rate = given["lr"] * sqrt(1 - given["beta2_power"]) / (1 - given["beta1_power"])
         scaled = grad * (1 - beta1)
-        m_t = self._decayed_plus_rows(given["m"], beta1, scaled, indices, add_rows)
-        m_ahead = scaled + beta1 * gather(m_t, indices)
+        decayed = given["m"].assign(given["m"] * beta1, use_locking=self._use_locking)
+        with get_default_graph().control_dependencies([decayed]):
+            m_t = add_rows(given["m"], indices, scaled)
+            m_ahead = scaled + beta1 * gather(m_t, indices)
         v_t = self._decayed_plus_rows(given["v"], beta2, (grad * grad) * (1 - beta2), indices, add_rows)
-        done = add_rows(var, indices, -rate * m_ahead / (sqrt(gather(v_t, indices)) + given["epsilon"]))
+        root = sqrt(gather(v_t, indices))
+        done = add_rows(var, indices, -rate * m_ahead / (root + given["epsilon"]))
         return group(done, m_ahead, v_t)

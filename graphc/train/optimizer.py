@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from graphc.train import slot_creator
+from graphc.variables.assign import assign_add
 from graphc.variables.collections import trainable_variables
 from graphc.variables.variable import Variable, is_resource_variable
 from ir.build import export
@@ -26,7 +27,7 @@ from ir.ops.basic import group, tuple_
 from ir.ops.layout import shape
 from ir.ops.partition import unique
 from ir.ops.segment import unsorted_segment_sum
-from ir.ops.state import assign_add, assign_add_variable_op
+from ir.ops.state import assign_add_variable_op
 from ir.scopes import GraphKeys, init_scope
 from ir.tensor import Operation, Tensor
 

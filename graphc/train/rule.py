@@ -3,7 +3,7 @@
 from typing import Any
 
 from graphc.train.optimizer import Optimizer
-from graphc.variables.variable import Variable, is_resource_variable
+from graphc.variables.variable import is_resource_variable
 from ir.indexed_slices import IndexedSlices
 from ir.ops.cast import cast
 from ir.ops.training_dense import Update
@@ -50,4 +50,4 @@ class RuleOptimizer(Optimizer):
     def _handles(self, var: Any) -> dict[str, Any]:
         states = self._dense().states
         given = self._arguments(var)
-        return {k: v.handle if k in states and isinstance(v, Variable) else v for k, v in given.items()}
+        return {k: v.handle if k in states else v for k, v in given.items()}

@@ -1,8 +1,7 @@
 """The global step: the variable that counts training steps."""
 
+import logging
 from typing import Any
-
-from absl import logging
 
 from graphc.variables.initializers import Zeros
 from graphc.variables.scope import get_variable
@@ -13,6 +12,8 @@ from ir.dtypes import int64
 from ir.graph import Graph
 from ir.scopes import GraphKeys
 from ir.tensor import Tensor
+
+logger = logging.getLogger("graphc")
 
 
 @export("train.global_step")
@@ -37,7 +38,7 @@ def get_global_step(graph: Graph | None = None) -> Any:
     graph = graph or get_default_graph()
     steps = graph.get_collection(GraphKeys.GLOBAL_STEP)
     if len(steps) > 1:
-        logging.error("Multiple tensors in global_step collection.")
+        logger.error("Multiple tensors in global_step collection.")
         return None
     if steps:
         step = steps[0]

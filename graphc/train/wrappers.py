@@ -17,7 +17,7 @@ from ir.ops.compare import equal
 from ir.ops.control_flow import cond
 from ir.ops.gather import gather
 from ir.ops.layout import zeros
-from ir.ops.reduce import count_nonzero
+from ir.ops.statistics import count_nonzero
 from ir.tensor import Tensor
 
 
