@@ -16,8 +16,8 @@ from google.protobuf import text_format
 
 from ir import dtypes
 from ir.convert import constant, get_default_graph
-from ir.function import Function, FunctionBody
 from ir.funcref import FuncRef
+from ir.function import Function, FunctionBody
 from ir.graph import Graph
 from ir.graphdef import graph_util, protos
 from ir.graphdef.attrs import array_of, attr_proto, tensor_proto, value_of
@@ -32,7 +32,10 @@ from ir.verify import verify
 from tests.golden_cases import FAMILIES, Case, load_op_types, names
 
 load_op_types()
-A = 'node { name: "a" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } } attr { key: "value" value { tensor { dtype: DT_FLOAT tensor_shape {} float_val: 1 } } } }'
+A = (
+    'node { name: "a" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } } '
+    'attr { key: "value" value { tensor { dtype: DT_FLOAT tensor_shape {} float_val: 1 } } } }'
+)
 T = 'attr { key: "T" value { type: DT_FLOAT } }'
 B = f'node {{ name: "b" op: "Identity" input: "a" {T} }}'
 
@@ -255,6 +258,7 @@ def test_versions() -> None:
 
 # -- import_graph_def: what goes wrong ---------------------------------------------------------------
 
+WRONG_SHAPES = attr("_output_shapes", "list { shape { dim { size: 3 } } }")
 BAD = [
     (B, "Node 'b': Unknown input node 'a'"),
     (A + A, "Node 'a' is not unique"),
@@ -262,7 +266,7 @@ BAD = [
     (node("x", "Identity", "y") + node("y", "Identity", "x"), "2 nodes in a cycle that is not a loop .*'[xy]' -> '[xy]'"),
     (node("x", "Identity", "x"), "1 nodes in a cycle"),
     (A + node("b", "Identity", "a:1"), "Node 'b': Connecting to invalid output 1 of source node a which has 1 outputs"),
-    (A + node("b", "Identity", "a", attr("T", "type: DT_INT32")), "Node 'import/b': Input 0 was passed float32 from import/a:0 incompatible with expected int32"),
+    (A + node("b", "Identity", "a", attr("T", "type: DT_INT32")), "Node 'import/b': Input 0 was passed float32 from import/a:0 .* expected int32"),
     (A + node("b", "Identity"), "Node 'import/b' .*expected inputs 'float32' do not match 0 inputs"),
     (A + node("b", "Identity", "a a"), "Node 'import/b' .*do not match 2 inputs"),
     (A + node("b", "Identity", "a", ""), "Node 'import/b': NodeDef missing attr 'T'"),
@@ -272,7 +276,7 @@ BAD = [
     (A + node("b", "NoOp", "^q", ""), "Node 'b': Unknown input node '\\^q'"),
     (A + node("b", "Identity", "^a a"), "Node 'b': Control dependencies must come after regular dependencies"),
     (A + node("b", "Identity", "a", T + attr("_class", "list { s: 'loc:@zz' }")), "Node 'b' expects to be colocated with unknown node 'zz'"),
-    (A + node("b", "Identity", "a", T + attr("_output_shapes", "list { shape { dim { size: 3 } } }")), "Node 'import/b' has an _output_shapes attribute inconsistent"),
+    (A + node("b", "Identity", "a", T + WRONG_SHAPES), "Node 'import/b' has an _output_shapes attribute inconsistent"),
     (A + node("b", "Identity", "a", T + attr("_output_shapes", "list { }")), "0 shapes for 1 outputs"),
     (A + node("b", "AssignAdd", "a a"), "Input 0 was passed float32 from import/a:0 incompatible with expected float32_ref"),
     (A.replace("float_val: 1", "float_val: 1 float_val: 2"), "Node 'import/a' .*lists 2"),
@@ -385,10 +389,10 @@ def chain(count: int) -> Any:
 
 def seconds(count: int) -> float:
     data = chain(count).SerializeToString()
-    begin = time.perf_counter()
+    begin = time.process_time()
     with Graph().as_default():
         import_graph_def(data)
-    return time.perf_counter() - begin
+    return time.process_time() - begin
 
 
 def test_twenty_thousand_nodes_in_three_seconds() -> None:
@@ -512,7 +516,7 @@ def test_function_with_attributes_of_its_own() -> None:
     fn = get_default_graph().functions["f"]
     body = fn.instantiate({"T": dtypes.int32, "N": 2}, [((), None), ((), None)])
     assert body.outputs[0].dtype is dtypes.int32 and len(body.inputs) == 2
-    with pytest.raises(ValueError, match="attribute 'N' of the function is not given|attribute 'T' of the function is not given"):
+    with pytest.raises(ValueError, match=r"attribute '[NT]' of the function is not given"):
         _ = fn.body
 
 
@@ -526,7 +530,8 @@ def test_functions_of_one_name() -> None:
 
 
 def test_function_bodies_that_are_not_well_formed() -> None:
-    for change, match in [("ret", "names the unknown node 'nowhere'"), ("output", "there is no output sum:q:0; AddV2 has z"), ("type", "has type float32, expected int32")]:
+    faults = {"ret": "names the unknown node 'nowhere'", "output": "there is no output sum:q:0; AddV2 has z", "type": "has type float32, expected int32"}
+    for change, match in faults.items():
         proto = function_def(double())
         if change == "ret":
             proto.ret["out"] = "nowhere:z:0"
