@@ -134,7 +134,7 @@ class DType:
     def is_compatible_with(self, other: Any) -> bool:
         """Whether a tensor of type `other` can be used where this type is expected."""
         other = as_dtype(other)
-        return self in (other, other.as_ref)
+        return self in (other, other.base_dtype)
 
     def __eq__(self, other: object) -> bool:
         if self is other:

@@ -7,7 +7,7 @@ import enum
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from tensorboard.compat.proto.variable_pb2 import SaveSliceInfoDef, VariableDef
+from tensorboard.compat.proto import variable_pb2
 
 from ir.build import export
 from ir.convert import get_default_graph, register_tensor_conversion_function
@@ -20,6 +20,11 @@ from ir.scopes import GraphKeys, init_scope
 from ir.shapes import TensorShape
 from ir.stacks import sessions
 from ir.tensor import Operation, Tensor
+
+
+_protos: Any = variable_pb2
+SaveSliceInfoDef: Any = _protos.SaveSliceInfoDef
+VariableDef: Any = _protos.VariableDef
 
 
 @export("VariableSynchronization")
@@ -40,7 +45,7 @@ class VariableAggregation(enum.Enum):
     SUM = 1
     MEAN = 2
     ONLY_FIRST_REPLICA = 3
-    ONLY_FIRST_TOWER = 3  # the old name
+    ONLY_FIRST_TOWER = ONLY_FIRST_REPLICA  # the old name
 
 
 class Reference:
@@ -123,7 +128,7 @@ def settled_collections(collections: Any, trainable: bool) -> list[Any]:
         collections = [GraphKeys.GLOBAL_VARIABLES]
     if not isinstance(collections, (list, tuple, set)):
         raise ValueError(f"collections argument to Variable constructor must be a list, tuple, or set. Got {collections} of type {type(collections)}")
-    out = list(collections)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    out = list(collections)
     if trainable and GraphKeys.TRAINABLE_VARIABLES not in out:
         out.append(GraphKeys.TRAINABLE_VARIABLES)
     return out
@@ -360,7 +365,7 @@ def mark_colocated(graph: Graph, first: int, name: str) -> None:
 def _to_tensor(value: BaseVariable, dtype: DType | None = None, name: str | None = None, as_ref: bool = False) -> Tensor:
     if dtype is not None and not dtype.base_dtype.is_compatible_with(value.dtype.base_dtype):
         raise ValueError(f"Incompatible type conversion requested to type '{dtype.name}' for variable of type '{value.dtype.name}': {value.name}")
-    return value._as_ref() if as_ref else value.value()  # pyright: ignore[reportPrivateUsage]
+    return value._as_ref() if as_ref else value.value()
 
 
 register_tensor_conversion_function(BaseVariable, _to_tensor)

@@ -32,8 +32,7 @@ class RefVariable(BaseVariable):
         with init_scope():
             graph = get_default_graph()
             with graph.name_scope("Variable" if name is None else name) as scope:
-                self._variable = self._make(initial_value, dtype, shape, validate_shape, scope)
-                value = self._initial_value
+                self._variable, value = self._make(initial_value, dtype, shape, validate_shape, scope)
                 if validate_shape and not value.shape.is_fully_defined():
                     raise ValueError(f"initial_value must have a shape specified: {value}")
                 with graph.colocate_with(self._variable.op):
@@ -46,8 +45,8 @@ class RefVariable(BaseVariable):
                         self._snapshot = identity(self._variable, name="read")
             graph.add_to_collections(collections, self)
 
-    def _make(self, initial_value: Any, dtype: Any, shape: Any, validate_shape: bool, scope: str) -> Tensor:
-        """Makes the initial value and the reference."""
+    def _make(self, initial_value: Any, dtype: Any, shape: Any, validate_shape: bool, scope: str) -> tuple[Tensor, Tensor]:
+        """Makes the reference and the initial value, and returns them."""
         graph = get_default_graph()
         first = graph.version
         if callable(initial_value):
@@ -55,13 +54,13 @@ class RefVariable(BaseVariable):
                 value = convert_to_tensor(initial_value(), dtype, "initial_value")
         else:
             value = outer_value(initial_value, dtype, scope)
-        self._initial_value: Tensor = value
+        self._initial_value = value
         if shape is None:
             shape = value.shape if validate_shape else TensorShape(None)
         made = state.variable_v2(shape, value.dtype.base_dtype, name=scope)
         if callable(initial_value):
             mark_colocated(graph, first, made.op.name)
-        return made
+        return made, value
 
     @classmethod
     def from_def(cls, variable_def: Any, import_scope: str | None = None) -> "RefVariable":

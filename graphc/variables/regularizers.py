@@ -31,7 +31,7 @@ def _none(_: Any) -> None:
 @export("no_regularizer")
 def no_regularizer(_: Any) -> None:
     """Returns None: keeps a variable from the regularizer of its scope."""
-    return None
+    return
 
 
 def _scaled(name: str, scale: Any, scope: str | None, norm: Callable[[Any], Tensor], norm_name: str) -> Regularizer:

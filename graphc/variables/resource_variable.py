@@ -121,9 +121,11 @@ class ResourceBase(BaseVariable):
           name: a name for the operation.
           read_value: whether to return the variable after the assignment, which can be read, else the operation.
         """
-        tensor = self._operand(value)
-        self._shape.assert_is_compatible_with(tensor.shape)
-        return self._after(state.assign_variable_op(self._handle, tensor, name=name), read_value)
+        with self._wait():
+            tensor = self._operand(value)
+            self._shape.assert_is_compatible_with(tensor.shape)
+            done = state.assign_variable_op(self._handle, tensor, name=name)
+        return self._after(done, read_value)
 
     def assign_add(self, delta: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
         """Adds `delta` when run; see `assign`."""
@@ -139,7 +141,14 @@ class ResourceBase(BaseVariable):
 
     def _scatter(self, op: Callable[..., Operation], sparse_delta: Any, name: str | None) -> Any:
         delta = checked_slices(sparse_delta)
-        return self._after(op(self._handle, delta.indices, self._operand(delta.values), name=name))
+        with self._wait():
+            done = op(self._handle, delta.indices, self._operand(delta.values), name=name)
+        return self._after(done)
+
+    def _scatter_nd(self, op: Callable[..., Operation], indices: Any, updates: Any, name: str | None) -> Any:
+        with self._wait():
+            done = op(self._handle, indices, self._operand(updates), name=name)
+        return self._after(done)
 
     def scatter_update(self, sparse_delta: Any, use_locking: bool = False, name: str | None = None) -> Any:
         """Replaces the rows of an IndexedSlices when run; returns the variable after it."""
@@ -171,15 +180,15 @@ class ResourceBase(BaseVariable):
 
     def scatter_nd_update(self, indices: Any, updates: Any, name: str | None = None) -> Any:
         """Replaces the elements or slices at `indices` [..., k] when run; returns the variable after it."""
-        return self._after(scatter.resource_scatter_nd_update(self._handle, indices, self._operand(updates), name=name))
+        return self._scatter_nd(scatter.resource_scatter_nd_update, indices, updates, name)
 
     def scatter_nd_add(self, indices: Any, updates: Any, name: str | None = None) -> Any:
         """Adds to the elements or slices at `indices` [..., k] when run; returns the variable after it."""
-        return self._after(scatter.resource_scatter_nd_add(self._handle, indices, self._operand(updates), name=name))
+        return self._scatter_nd(scatter.resource_scatter_nd_add, indices, updates, name)
 
     def scatter_nd_sub(self, indices: Any, updates: Any, name: str | None = None) -> Any:
         """Subtracts from the elements or slices at `indices` [..., k] when run; returns the variable after it."""
-        return self._after(scatter.resource_scatter_nd_sub(self._handle, indices, self._operand(updates), name=name))
+        return self._scatter_nd(scatter.resource_scatter_nd_sub, indices, updates, name)
 
     def _strided_slice_assign(self, begin: Any, end: Any, strides: Any, value: Any, name: str | None, *masks: int) -> Any:
         with self._wait():
@@ -225,11 +234,11 @@ class ResourceVariable(ResourceBase):
         with init_scope():
             graph = get_default_graph()
             with graph.name_scope("Variable" if name is None else name) as scope:
-                self._make(initial_value, dtype, shape, scope)
+                value = self._make(initial_value, dtype, shape, scope)
                 with graph.name_scope("IsInitialized"):
                     self._is_initialized_op = state.var_is_initialized_op(self._handle)
                 with graph.name_scope("Assign") as assign, self._placed():
-                    self._initializer_op: Operation = state.assign_variable_op(self._handle, self._initial_value, name=assign)
+                    self._initializer_op: Operation = state.assign_variable_op(self._handle, value, name=assign)
                 with graph.name_scope("Read"):
                     with graph.device(self._handle.device):
                         self._graph_element = self._read()
@@ -238,19 +247,20 @@ class ResourceVariable(ResourceBase):
                             self._cached_value = identity(self._graph_element)
             graph.add_to_collections(collections, self)
 
-    def _make(self, initial_value: Any, dtype: Any, shape: Any, scope: str) -> None:
-        """Makes the initial value and the handle."""
+    def _make(self, initial_value: Any, dtype: Any, shape: Any, scope: str) -> Tensor:
+        """Makes the initial value, which it returns, and the handle."""
         graph = get_default_graph()
         first = graph.version
         with graph.name_scope("Initializer"), graph.device(None):
             value = outer_value(initial_value() if callable(initial_value) else initial_value, dtype, scope)
         if shape is not None and not value.shape.is_compatible_with(shape):
             raise ValueError(f"The initial value's shape ({value.shape}) is not compatible with the explicitly supplied `shape` argument ({shape}).")
-        self._initial_value: Tensor = value
+        self._initial_value = value
         self._shape = value.shape if shape is None else as_shape(shape)
         self._dtype = value.dtype.base_dtype
         self._handle = state.var_handle_op(self._dtype, self._shape, shared_name=scope[:-1], name=scope)
         mark_colocated(graph, first, self._handle.op.name)
+        return value
 
     @classmethod
     def from_def(cls, variable_def: Any, import_scope: str | None = None) -> "ResourceVariable":
@@ -302,22 +312,16 @@ class UnreadVariable(ResourceBase):
         return self._parent_op.name
 
     def _read(self) -> Tensor:
-        with get_default_graph().control_dependencies([self._parent_op]):
+        with self._wait():
             return super()._read()
+
+    def value(self) -> Tensor:
+        """Returns the value after the assignment."""
+        return self._read()
 
     def read_value(self) -> Tensor:
         """Returns the value after the assignment."""
-        with get_default_graph().control_dependencies([self._parent_op]):
-            return super().read_value()
+        return self._read()
 
     def _wait(self) -> Any:
         return get_default_graph().control_dependencies([self._parent_op])
-
-    def assign(self, value: Any, use_locking: bool | None = None, name: str | None = None, read_value: bool = True) -> Any:
-        """Gives the variable another value after this assignment; see `ResourceVariable.assign`."""
-        with self._wait():
-            return super().assign(value, use_locking, name, read_value)
-
-    def _scatter(self, op: Callable[..., Operation], sparse_delta: Any, name: str | None) -> Any:
-        with self._wait():
-            return super()._scatter(op, sparse_delta, name)

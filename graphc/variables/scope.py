@@ -284,11 +284,10 @@ def _chained(getter: Getter, outer: Getter | None) -> Getter:
     if outer is None:
         return getter
 
-    def chained(true_getter: Getter, *args: Any, **kwargs: Any) -> Any:
-        def inner(*a: Any, **k: Any) -> Any:
-            return outer(true_getter, *a, **k)
+    innermost = getter
 
-        return getter(inner, *args, **kwargs)
+    def chained(getter: Getter, *args: Any, **kwargs: Any) -> Any:
+        return innermost(lambda *a, **k: outer(getter, *a, **k), *args, **kwargs)
 
     return chained
 
@@ -446,10 +445,9 @@ def create_partitioned_variables(
         raise ValueError(f"The 'shape' and 'slicing' of a partitioned Variable must have the length: shape: {shape}, slicing: {slicing}")
     if not shape:
         raise ValueError(f"A partitioned Variable must have rank at least 1: shape: {shape}")
-    with variable_scope(name, "PartitionedVariable", reuse=reuse) as scope:
-        with get_default_graph().name_scope(None):
-            request = Request(
-                scope.name, shape, dtype, _or(initializer, scope.initializer), scope.regularizer, scope.reuse, trainable, collections,
-                scope.caching_device, lambda **_: list(slicing), use_resource=scope.use_resource, constraint=scope.constraint,
-            )  # fmt: skip
-            return list(variable_store().get_partitioned(request))
+    with variable_scope(name, "PartitionedVariable", reuse=reuse) as scope, get_default_graph().name_scope(None):
+        request = Request(
+            scope.name, shape, dtype, _or(initializer, scope.initializer), scope.regularizer, scope.reuse, trainable, collections,
+            scope.caching_device, lambda **_: list(slicing), use_resource=scope.use_resource, constraint=scope.constraint,
+        )  # fmt: skip
+        return list(variable_store().get_partitioned(request))

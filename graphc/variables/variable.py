@@ -19,7 +19,7 @@ _by_default = [False]
 class _Factory(type):
     """Makes calling `Variable` build one of the two kinds, and `isinstance(x, Variable)` true for both."""
 
-    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __call__(
         cls, initial_value: Any = None, trainable: bool | None = None, collections: Any = None, validate_shape: bool = True,
         caching_device: Any = None, name: str | None = None, variable_def: Any = None, dtype: Any = None, expected_shape: Any = None,
         import_scope: str | None = None, constraint: Callable[..., Any] | None = None, use_resource: bool | None = None,

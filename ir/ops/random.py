@@ -16,6 +16,9 @@ from ir.errors import InvalidArgumentError
 from ir.infer import Infer, broadcast, from_shape_input, same, with_rank
 from ir.opdef import In, Int32, T, Type
 from ir.ops import arith, layout, reduce
+from ir.ops.basic import identity
+from ir.ops.debug import assert_
+from ir.ops.slicing import slice_
 from ir.random_seed import get_seed
 from ir.shapes import Dimension, Dims, TensorShape
 from ir.tensor import Operation, Tensor
@@ -342,6 +345,31 @@ def random_shuffle(value: Any, seed: int | None = None, name: str | None = None)
     """Returns `value` with its rows (dimension 0) in random order."""
     first, second = get_seed(seed)
     return _random_shuffle(value, first, second, name=name)  # pyright: ignore[reportArgumentType]
+
+
+@export("random_crop image.random_crop")
+def random_crop(value: Any, size: Any, seed: int | None = None, name: str | None = None) -> Tensor:
+    """Returns a slice of `value` of shape `size` at a uniformly chosen offset.
+
+    Args:
+      value: a tensor.
+      size: a vector of sizes, one for each dimension of `value`.
+      seed: makes the stream the same in every Session (see `set_random_seed`).
+      name: a name for the operation.
+
+    A run fails with InvalidArgumentError when `value` is smaller than `size`.
+    """
+    graph = get_default_graph()
+    with graph.name_scope(name or "random_crop") as scope:
+        value = convert_to_tensor(value, name="value")
+        size = convert_to_tensor(size, dtypes.int32, "size")
+        shape = layout.shape(value)
+        check = assert_(reduce.reduce_all(shape >= size), ["Need value.shape >= size, got ", shape, size], summarize=1000)
+        with graph.control_dependencies([check]):
+            shape = identity(shape, name="control_dependency")
+        limit = shape - size + 1
+        offset = random_uniform(layout.shape(shape), dtype=size.dtype, maxval=size.dtype.max, seed=seed) % limit
+        return slice_(value, offset, size, name=scope)
 
 
 @export("multinomial random.multinomial")

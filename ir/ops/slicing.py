@@ -308,12 +308,13 @@ def strided_slice(
         strides = ones_like(begin)
     masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
     out = _strided_slice(input_, begin, end, strides, *masks, name=name)
+    label = f"{name}_assign" if name else None
 
     def assign(value: Any, name: str | None = None) -> Any:
         """Assigns to this slice of the variable."""
         if var is None:
             raise ValueError("Sliced assignment is only supported for variables")
-        return assign_slice(var, begin, end, strides, value, *masks, name=name)
+        return assign_slice(var, begin, end, strides, value, *masks, name=name or label)
 
     out.extra()["assign"] = assign
     return out
