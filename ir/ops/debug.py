@@ -96,7 +96,7 @@ def _scalar_condition(c: Infer) -> list[Dims]:
 @op("Assert", _scalar_condition, out="", check=True, stateful=True, T=1)
 def _assert(condition: Bool, data: Data, summarize: int = 3, name: str | None = None) -> Operation:
     """A run in which `condition` is false fails."""
-    return xp.all(condition)  # pyright: ignore[reportReturnType]
+    return xp.all(condition)
 
 
 grad.none("Assert", "it has no outputs")
@@ -193,7 +193,7 @@ def print_v1(
       summarize: how many elements of each tensor to show, 3 by default, all of them when -1.
       name: a name for the operation.
     """
-    return _print(input_, data, message, -1 if first_n is None else first_n, 3 if summarize is None else summarize, name=name)
+    return _print(input_, data, message or "", -1 if first_n is None else first_n, 3 if summarize is None else summarize, name=name)
 
 
 LEVELS = {"log(info)": logging.INFO, "log(warning)": logging.WARNING, "log(error)": logging.ERROR}

@@ -107,7 +107,8 @@ def fake_quant_with_min_max_vars(
 
 @grad("FakeQuantWithMinMaxVars")
 def _(op: Operation, dy: Tensor) -> Any:
-    return fake_quant_with_min_max_vars_gradient(dy, *op.inputs, op.attrs["num_bits"], op.attrs["narrow_range"])
+    x, low, high = op.inputs
+    return fake_quant_with_min_max_vars_gradient(dy, x, low, high, op.attrs["num_bits"], op.attrs["narrow_range"])
 
 
 def _with_channels(c: Infer) -> Dims:
@@ -127,7 +128,8 @@ def fake_quant_with_min_max_vars_per_channel(
 
 @grad("FakeQuantWithMinMaxVarsPerChannel")
 def _(op: Operation, dy: Tensor) -> Any:
-    return fake_quant_with_min_max_vars_per_channel_gradient(dy, *op.inputs, op.attrs["num_bits"], op.attrs["narrow_range"])
+    x, low, high = op.inputs
+    return fake_quant_with_min_max_vars_per_channel_gradient(dy, x, low, high, op.attrs["num_bits"], op.attrs["narrow_range"])
 
 
 GRADIENTS = "backprops_wrt_input: float32, backprop_wrt_min: float32, backprop_wrt_max: float32"
