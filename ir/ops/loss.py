@@ -70,6 +70,7 @@ def _softmax_backprop(logits: Tensor, backprop: Tensor, d_loss: Tensor | None, d
 @grad("SoftmaxCrossEntropyWithLogits")
 def _(op: Operation, d_loss: Tensor | None, d_backprop: Tensor | None) -> Any:
     logits = op.inputs[0]
+    # as in TensorFlow, d_backprop reaches the logits only: second derivatives by the labels lack that part
     d_labels = None if d_loss is None else expand_dims(d_loss, -1) * -log_softmax(logits)
     return _softmax_backprop(logits, op.outputs[1], d_loss, d_backprop), d_labels
 

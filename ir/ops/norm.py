@@ -46,8 +46,8 @@ def moments(
       name: a name for the operations.
       keepdims: keep the reduced dimensions with size 1; `keep_dims` is the same.
 
-    Returns (mean, variance), the variance not corrected for bias. No gradient flows through the mean inside the variance,
-    where it is zero anyway.
+    Returns (mean, variance), the variance not corrected for bias. As in TensorFlow no gradient flows through the mean inside
+    the variance: it would be zero, but second-order gradients lack its part.
 
     >>> mean, variance = moments([[1.0, 2.0], [3.0, 4.0]], [0])
     >>> variance.shape.as_list()
