@@ -8,7 +8,8 @@ from tests.rowdef import ErrorRow, Row, integers, normal, uniform
 
 X = uniform(6, 2, low=0.5, high=2)
 SORTED = np.int32([0, 0, 1, 3, 3, 3])
-ANY = np.int32([2, 0, -1, 2, 0, 0])
+ANY = np.int32([2, 0, -1, 1, 3, 0])
+MISSING = np.int32([2, 0, -1, 2, 0, 0])
 WITH_ZEROS = X * np.float32([[0, 1], [1, 1], [0, 1], [1, 0], [1, 0], [1, 1]])
 LOW, HIGH = np.float32(np.finfo(np.float32).min), np.float32(np.finfo(np.float32).max)
 ROWS_TAKEN, SEGMENTS = np.int32([4, 0, 0, 5]), np.int32([0, 0, 1, 3])
@@ -50,7 +51,8 @@ def of_any(name, fn, reduce, empty):
         Row(name, lambda x, i: fn(x, i, 4), [X, ANY], ref, grad=True, second=True, id="negative"),
         Row(name, lambda x, i: fn(x, i, 4), [X.reshape(3, 2, 2), ANY.reshape(3, 2)], ref, grad=True, id="matrix of ids"),
         Row(name, lambda x, i: fn(x, i, 4), [X[:, 0], ANY.astype(np.int64)], ref, grad=True, id="vector"),
-        Row(name, lambda x: fn(x, np.int32([1, 1, 0, 3, 0, 0]), 4), [X], lambda x: ref(x, np.int32([1, 1, 0, 3, 0, 0])), grad=True, id="constant ids"),
+        Row(name, lambda x: fn(x, np.int32([1, 1, 0, 3, 2, 0]), 4), [X], lambda x: ref(x, np.int32([1, 1, 0, 3, 2, 0])), grad=True, id="constant ids"),
+        Row(name, lambda x, i: fn(x, i, 4), [X, MISSING], ref, id="missing"),
         Row(name, lambda x, i: fn(x, i, 4), [X[:0], ANY[:0]], ref, id="empty"),
     ]
 
@@ -96,8 +98,8 @@ ROWS = [
     *of_any("UnsortedSegmentSum", segment.unsorted_segment_mean, np.mean, 0),
     *of_any("UnsortedSegmentSum", segment.unsorted_segment_sqrt_n, _sqrt_n, 0),
     Row("SegmentProd", lambda x: segment.segment_prod(x, SORTED), [WITH_ZEROS], lambda x: by_segment(np.prod, 1)(x, SORTED), grad=True, id="zeros"),
-    Row("UnsortedSegmentProd", lambda x, i: segment.unsorted_segment_prod(x, i, 3), [WITH_ZEROS, ANY], by_segment(np.prod, 1, 3), grad=True, id="zeros"),
-    Row("UnsortedSegmentMax", lambda x, i: segment.unsorted_segment_max(x, i, 3), [integers(6), ANY], by_segment(np.max, -(2**31), 3), id="int"),
+    Row("UnsortedSegmentProd", lambda x, i: segment.unsorted_segment_prod(x, i, 3), [WITH_ZEROS, MISSING], by_segment(np.prod, 1, 3), grad=True, id="zeros"),
+    Row("UnsortedSegmentMax", lambda x, i: segment.unsorted_segment_max(x, i, 3), [integers(6), MISSING], by_segment(np.max, -(2**31), 3), id="int"),
     *sparse("SparseSegmentSum", sparse_segment.sparse_segment_sum, np.sum),
     *sparse("SparseSegmentMean", sparse_segment.sparse_segment_mean, np.mean),
     *sparse("SparseSegmentSqrtN", sparse_segment.sparse_segment_sqrt_n, _sqrt_n),
