@@ -5,9 +5,10 @@ from typing import Any
 from ir import xp
 from ir.build import grad, op
 from ir.convert import constant
-from ir.dtypes import FLOAT_COMPLEX, TypeSet
-from ir.infer import same
+from ir.dtypes import FLOAT, FLOAT_COMPLEX, TypeSet
+from ir.infer import broadcast, same
 from ir.opdef import T
+from ir.ops.broadcast import unbroadcast
 from ir.ops.cast import conj
 from ir.ops.elementwise import negative, reciprocal, sqrt, square
 from ir.tensor import Operation, Tensor
@@ -85,6 +86,19 @@ def atan(x: T, name: str | None = None) -> Tensor:
 def _(op: Operation, dy: Tensor) -> Any:
     x = conj(op.inputs[0])
     return dy * reciprocal(constant(1, dtype=x.dtype) + square(x))
+
+
+@op("Atan2", broadcast, out="z: T", T=FLOAT, api="atan2 math.atan2")
+def atan2(y: T, x: T, name: str | None = None) -> Tensor:
+    """Returns the angle in [-pi, pi] of the point (`x`, `y`), element by element; the operands broadcast."""
+    return xp.arctan2(y, x)
+
+
+@grad("Atan2")
+def _(op: Operation, dz: Tensor) -> Any:
+    y, x = op.inputs
+    scaled = dz / (square(x) + square(y))
+    return unbroadcast(y, x, x * scaled, -y * scaled)
 
 
 @op("Sinh", same, out="y: T", T=FLOAT_COMPLEX, api="sinh math.sinh")
