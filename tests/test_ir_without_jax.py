@@ -22,7 +22,7 @@ with Graph().as_default() as graph:
     x = basic.placeholder("float32", [None, 3])
     y = matmul.matmul(x, layout.ones([3, 4])) * 2 + 1
     flat = layout.reshape(y, [layout.shape(y)[0], 2, -1])
-    assert flat.shape.as_list() == [None, 2, 2], flat
+    assert flat.shape.as_list() == [None, 2, None], flat
     (dx,) = gradients(reduce.reduce_sum(flat), [x])
     assert dx.shape.as_list() == [None, 3], dx
     assert value_of(layout.size(layout.zeros([2, 5]))) == 10

@@ -37,7 +37,7 @@ RENAMED = {
 @functools.cache
 def tf_names() -> frozenset[str]:
     """Returns TensorFlow 1.15's public names."""
-    lines = (line.rstrip("\n").partition(": ") for line in _NAMES.open(encoding="utf-8"))
+    lines = (line.partition(": ") for line in _NAMES.read_text(encoding="utf-8").splitlines())
     return frozenset(f"{space}.{name}" for space, _, names in lines for name in names.split())
 
 
