@@ -108,7 +108,8 @@ def _require_static(ref: Ref, host: set[Node], seen: set[Node]) -> None:
         seen.add(node)
         e = node.op.effects
         computed_floats = any(n.op not in SOURCES and (n.types[i][0].is_floating or n.types[i][0].is_complex) for n, i in node.inputs)
-        if node.op.primitive or node.op.body is None or e.random or e.writes or computed_floats:
+        gives_floats = any(d.is_floating or d.is_complex for d, _ in node.types)  # these are computed by XLA, where they are not known
+        if node.op.primitive or node.op.body is None or e.random or e.writes or computed_floats or gives_floats:
             host.add(node)
             continue
         stack.extend(n for n, _ in node.inputs)
