@@ -22,6 +22,7 @@ from ir.graph import Graph
 from ir.graphdef import graph_util, protos
 from ir.graphdef.attrs import array_of, attr_proto, tensor_proto, value_of
 from ir.graphdef.reader import import_graph_def
+from ir.graphdef.tensor_util import make_ndarray, make_tensor_proto
 from ir.graphdef.writer import as_graph_def, function_def, node_def, write_graph
 from ir.opdef import TABLE
 from ir.ops.arith import add_v2
@@ -639,3 +640,22 @@ def test_tensorflow_reads_what_we_write(tmp_path: Path) -> None:
     assert not done.stdout, done.stdout[:4000]
 
 
+
+
+# -- make_tensor_proto -------------------------------------------------------------------------------
+
+
+def test_make_tensor_proto() -> None:
+    assert make_tensor_proto([1, 2]).dtype == 3
+    assert make_ndarray(make_tensor_proto(1.5, dtype="float64")).dtype == np.float64
+    assert make_ndarray(make_tensor_proto([7], shape=[2, 2], verify_shape=True, allow_broadcast=True)).tolist() == [[7, 7], [7, 7]]
+    assert make_ndarray(make_tensor_proto([1, 2, 3, 4], shape=[2, 2])).tolist() == [[1, 2], [3, 4]]
+    proto = make_tensor_proto("text")
+    assert make_tensor_proto(proto) is proto and make_ndarray(proto).item() == b"text"
+    make_ndarray(make_tensor_proto([1, 2]))[0] = 5
+    with pytest.raises(ValueError, match="Too many elements"):
+        make_tensor_proto([1, 2, 3], shape=[2])
+    with pytest.raises(TypeError, match="Expected Tensor's shape"):
+        make_tensor_proto([1, 2], shape=[3], verify_shape=True)
+    with pytest.raises(ValueError, match="at least one element"):
+        make_tensor_proto([], shape=[3])
