@@ -653,3 +653,37 @@ def test_global_step_is_checked() -> None:
         tf.train.assert_global_step(tf.Variable([1]))
     with pytest.raises(TypeError, match="must be a Variable or Tensor"):
         tf.train.assert_global_step("global_step")
+
+
+# -- SciPy's optimizers ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use_resource", [False, True])
+def test_scipy_minimizes(use_resource: bool) -> None:
+    v = tf.Variable([7.0, 7.0], use_resource=use_resource)
+    target = tf.placeholder(tf.float32, [2])
+    loss = tf.reduce_sum(tf.square(v - target))
+    seen: list[float] = []
+    optimizer = tf.contrib.opt.ScipyOptimizerInterface(loss, options={"maxiter": 100})
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        optimizer.minimize(sess, feed_dict={target: [1.0, -2.0]}, fetches=[loss], loss_callback=seen.append)
+        np.testing.assert_allclose(sess.run(v), [1.0, -2.0], atol=1e-4)
+    assert seen[0] == 36.0 + 81.0
+    assert seen[-1] < 1e-6
+
+
+def test_scipy_heeds_constraints_and_bounds() -> None:
+    v, w = tf.Variable([7.0, 7.0]), tf.Variable(5.0)
+    loss = tf.reduce_sum(tf.square(v)) + tf.square(w)
+    constrained = tf.contrib.opt.ScipyOptimizerInterface(loss, equalities=[v[1] - 2.0], inequalities=[v[0] - 1.0], method="SLSQP")
+    bounded = tf.contrib.opt.ScipyOptimizerInterface(loss, var_to_bounds={v: ([3.0, -1.0], None), w: (-np.inf, -1.0)})
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        constrained.minimize(sess)
+        np.testing.assert_allclose([*v.eval(), w.eval()], [1.0, 2.0, 0.0], atol=1e-3)
+        bounded.minimize(sess)
+        np.testing.assert_allclose([*v.eval(), w.eval()], [3.0, 0.0, -1.0], atol=1e-3)
+        wrong = tf.contrib.opt.ScipyOptimizerInterface(loss, bounds=[(0, 1)])
+        with pytest.raises(ValueError, match="var_to_bounds"):
+            wrong.minimize(sess)
