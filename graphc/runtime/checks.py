@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ir.errors import FailedPreconditionError, InvalidArgumentError, OpError
+from ir.ops.debug import summary_of
 from ir.program import Check, Res
 from ir.tensor import Operation
 
@@ -29,18 +30,11 @@ def check_failed(check: Check, payload: list[Any]) -> OpError:
     op = check.origin
     if op.type == "Assert":
         count = int(op.attrs.get("summarize", 3))
-        shown = " ".join(f"[{_summary(p, count)}]" for p in payload[1:])
+        shown = " ".join(f"[{summary_of(p, count)}]" for p in payload[1:])
         return InvalidArgumentError(None, op, f"assertion failed: {shown}")
     if op.type == "CheckNumerics":
         values = np.asarray(payload[0])
         found = [word for word, bad in (("Inf", np.isinf(values).any()), ("NaN", np.isnan(values).any())) if bad]
         message = op.get_attr("message").decode()
         return InvalidArgumentError(None, op, f"{message} : Tensor had {' and '.join(found)} values")
-    return InvalidArgumentError(None, op, f"a check of {op.name} ({op.type}) failed: {' '.join(_summary(p, 3) for p in payload)}")
-
-
-def _summary(value: Any, count: int) -> str:
-    array = np.asarray(value)
-    flat = array.reshape(-1)
-    items = [v.decode(errors="replace") if isinstance(v, bytes) else str(v) for v in flat[: count if count >= 0 else None]]
-    return " ".join(items) + ("..." if 0 <= count < flat.size else "")
+    return InvalidArgumentError(None, op, f"a check of {op.name} ({op.type}) failed: {' '.join(summary_of(p, 3) for p in payload)}")
