@@ -155,6 +155,8 @@ def _shaped(array: np.ndarray[Any, Any], dims: Dims, verify: bool) -> np.ndarray
         return array
     if verify:
         raise TypeError(f"Expected Tensor's shape: {dims}, got {array.shape}.")
+    if size == 0 and array.ndim == 0:
+        return np.empty([d or 0 for d in dims], dtype=array.dtype)
     if array.size > size:
         raise ValueError(f"Too many elements provided. Needed at most {size}, but received {array.size}")
     flat = array.reshape(-1)

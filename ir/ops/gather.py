@@ -403,7 +403,7 @@ def one_hot(
     """
     with get_default_graph().name_scope(name or "one_hot") as scope:
         wanted = None if dtype is None else as_dtype(dtype).base_dtype
-        given = [None if v is None else convert_to_tensor(v, preferred_dtype=wanted).dtype.base_dtype for v in (on_value, off_value)]
+        given = [None if v is None else convert_to_tensor(v).dtype.base_dtype for v in (on_value, off_value)]
         for label, found in zip(("on_value", "off_value"), given, strict=True):
             if wanted is not None and found is not None and found is not wanted:
                 raise TypeError(f"dtype {found.name} of {label} does not match dtype parameter {wanted.name}")

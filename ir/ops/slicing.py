@@ -18,6 +18,9 @@ from ir.ops.packing import stack
 from ir.shapes import Dimension, Dims, shape_str
 from ir.tensor import Operation, Tensor
 
+newaxis = None
+__exports__ = {"newaxis": "newaxis"}
+
 Index = Annotated[Any, In("Index")]
 IndexList = Annotated[Sequence[Any], In("Index", number="N")]
 
@@ -446,7 +449,7 @@ def _checked_index(value: Any) -> Any:
         if value.value is None:
             raise TypeError(f"Value passed to parameter 'begin' must be known: an unknown Dimension was given as an index ({value!r})")
         return value.value
-    if isinstance(value, (bool, float, complex, str, bytes)) or not hasattr(value, "__index__"):
+    if isinstance(value, bool) or not hasattr(value, "__index__") or np.ndim(value) > 0:
         raise TypeError(_BAD_INDEX.format(value))
     return value.__index__()
 

@@ -5,10 +5,26 @@ import numpy as np
 
 from ir.convert import constant
 from ir.dtypes import bfloat16, complex64, float64, int32, int64
+from ir.ops import layout
 from ir.ops.layout import (
-    broadcast_dynamic_shape, broadcast_to, ensure_shape, expand_dims, fill, invert_permutation, lin_space, ones, ones_like, range_, rank, raw, reshape,
-    shape, shape_n, size, squeeze, transpose, zeros, zeros_like,
-)  # fmt: skip
+    broadcast_dynamic_shape,
+    broadcast_to,
+    expand_dims,
+    fill,
+    lin_space,
+    ones,
+    ones_like,
+    range_,
+    raw,
+    reshape,
+    shape,
+    shape_n,
+    size,
+    squeeze,
+    transpose,
+    zeros,
+    zeros_like,
+)
 from ir.ops.packing import stack
 from tests.rowdef import ErrorRow, Row, integers, normal
 
@@ -34,7 +50,7 @@ ROWS = [
     Row("Size", raw("Size"), [X], lambda x: np.int32(24)),
     Row("Size", lambda x: size(x, out_type=int64), [normal(0, 3)], lambda x: np.int64(0), id="empty"),
     Row("Rank", raw("Rank"), [X], lambda x: np.int32(3)),
-    Row("Rank", rank, [np.float32(1)], lambda x: np.int32(0), id="scalar"),
+    Row("Rank", layout.rank, [np.float32(1)], lambda x: np.int32(0), id="scalar"),
     Row("Reshape", lambda x: reshape(x, [4, -1]), [X], lambda x: x.reshape(4, 6), grad=True, second=True),
     Row("Reshape", lambda x: reshape(x, [shape(x)[0], -1]), [X], lambda x: x.reshape(2, 12), grad=True, id="from shape"),
     Row("Reshape", lambda x: reshape(x, []), [normal(1, 1)], lambda x: x.reshape(()), grad=True, id="to scalar"),
@@ -47,14 +63,14 @@ ROWS = [
     Row("Squeeze", lambda x: squeeze(x, [0, -1]), [normal(1, 3, 1)], lambda x: x[0, :, 0], grad=True, second=True),
     Row("Squeeze", squeeze, [normal(1, 3, 1)], lambda x: x[0, :, 0], grad=True, id="all"),
     Row("Squeeze", lambda x: squeeze(x, 0), [TEXT], lambda x: x[0], id="strings"),
-    Row("EnsureShape", lambda x: ensure_shape(x, [None, 3, 4]), [X], same, grad=True),
+    Row("EnsureShape", lambda x: layout.ensure_shape(x, [None, 3, 4]), [X], same, grad=True),
     Row("Transpose", lambda x: transpose(x, [2, 0, 1]), [X], lambda x: x.transpose(2, 0, 1), grad=True, second=True),
     Row("Transpose", transpose, [X], lambda x: x.T, grad=True, id="default"),
     Row("Transpose", transpose, [np.float32(2)], same, id="scalar"),
     Row("Transpose", transpose, [TEXT], lambda x: x.T, id="strings"),
     Row("ConjugateTranspose", lambda x: transpose(x, conjugate=True), [C], lambda x: x.conj().T, grad=True, second=True),
-    Row("InvertPermutation", invert_permutation, [i32(2, 0, 3, 1)], lambda x: np.argsort(x).astype(np.int32)),
-    Row("InvertPermutation", invert_permutation, [np.array([1, 0])], same, id="int64"),
+    Row("InvertPermutation", layout.invert_permutation, [i32(2, 0, 3, 1)], lambda x: np.argsort(x).astype(np.int32)),
+    Row("InvertPermutation", layout.invert_permutation, [np.array([1, 0])], same, id="int64"),
     Row("Fill", lambda v: fill([2, 3], v), [np.float32(9)], lambda v: np.full([2, 3], v), grad=True, second=True),
     Row("Fill", lambda v: fill(np.array([2, 0]), v), [np.array(True)], lambda v: np.full([2, 0], v), id="empty bool"),
     Row("Fill", lambda v: fill([2], v), [np.array(b"ab", object)], lambda v: np.array([b"ab", b"ab"], object), id="strings"),
@@ -92,7 +108,7 @@ ERRORS = [
     ErrorRow("Reshape", lambda: reshape(zeros([2, 3]), [-1, -1]), ValueError, "only one size"),
     ErrorRow("ExpandDims", lambda: expand_dims(zeros([2]), 3), ValueError, "not in the interval"),
     ErrorRow("Squeeze", lambda: squeeze(zeros([2, 1]), [0]), ValueError, "expected a dimension of 1, got 2"),
-    ErrorRow("EnsureShape", lambda: ensure_shape(zeros([2]), [3]), ValueError, "not compatible"),
+    ErrorRow("EnsureShape", lambda: layout.ensure_shape(zeros([2]), [3]), ValueError, "not compatible"),
     ErrorRow("Transpose", lambda: transpose(zeros([2, 3]), [0, 0]), ValueError, "not a permutation"),
     ErrorRow("Transpose", lambda: transpose(zeros([2, 3]), [0]), ValueError, "1 entries for a tensor of rank 2"),
     ErrorRow("Range", lambda: range_(0, 5, 0), ValueError, "delta != 0"),
