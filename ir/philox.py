@@ -22,6 +22,7 @@ import ml_dtypes
 import numpy as np
 
 from ir import xp
+from ir.errors import InvalidArgumentError
 
 Array = Any
 Loop = Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], Any]
@@ -361,7 +362,7 @@ def bounded_normal(state: Array, count: int, batches: int, each: int, parameters
     for b in range(batches):
         mean, deviation, low, high = (kind(p[0 if p.size == 1 else b]) for p in parameters)
         if not (deviation > 0 and low < high and (np.isfinite(low) or np.isfinite(high))):
-            raise ValueError(f"Invalid parameters: mean {mean}, standard deviation {deviation}, bounds {low} and {high}")
+            raise InvalidArgumentError(None, None, f"Invalid parameters: mean {mean}, standard deviation {deviation}, bounds {low} and {high}")
         if (np.isinf(low) and low < 0) or high < mean:
             low, high, deviation = high, low, -deviation
         wanted = min((b + 1) * each, count) - b * each

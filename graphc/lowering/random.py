@@ -71,7 +71,7 @@ def random_shuffle(value: Array, seed: int, seed2: int, name: Any = None, *, sta
         return order.at[i].set(there).at[j].set(here)
 
     order = lax.fori_loop(np.int32(0), np.int32(rows - 1), swap, order)
-    return value[order], philox.advanced(state, (rows + 2) // 4)
+    return xp.namespace(state).asarray(value)[order], philox.advanced(state, (rows + 2) // 4)
 
 
 @lowers("RandomGammaGrad")

@@ -103,11 +103,14 @@ def _parameterized_truncated_normal(
 ) -> Tensor:  # fmt: skip
     """Normal deviates inside bounds that may differ for each row of the output."""
     dims, count = extent(shape)
-    parameters = [np.asarray(p).reshape(-1) for p in (means, stdevs, minvals, maxvals)]
+    given = [np.asarray(p) for p in (means, stdevs, minvals, maxvals)]
+    parameters = [p.reshape(-1) for p in given]
     batches, each = (dims[0] if dims else 1), count // max(dims[0] if dims else 1, 1)
-    if all(p.size == 1 for p in parameters):
+    if all(p.ndim == 0 for p in given):
         each = philox.BATCH
         batches = -(-count // each)
+    if any(p.size not in (1, batches) for p in parameters):
+        raise InvalidArgumentError(None, None, f"each parameter must be a scalar or have {batches} entries, got sizes {[p.size for p in parameters]}")
     numbers = philox.bounded_normal(state, count, batches, each, parameters)
     blocks = batches * 2 * philox.MAX_TRIES * (each + 3) // 4
     return _drawn(state, dims, count, numbers, blocks)
