@@ -18,7 +18,7 @@ LAYERS = [
     ["ir.ops"],
     ["ir.operators", "ir.gradients"],
     ["ir"],
-    ["graphc.release"],
+    ["graphc.release", "graphc.platform"],
     ["graphc.lowering"],
     ["graphc.runtime", "graphc.parallel"],
     ["graphc.io"],
