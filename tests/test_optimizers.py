@@ -481,6 +481,18 @@ def test_sync_replicas_passes_on() -> None:
         np.testing.assert_allclose(sess.run(v), 2.4, rtol=1e-6)
 
 
+@pytest.mark.parametrize("use_resource", [False, True])
+def test_lars_scales_the_rate_of_a_layer(use_resource: bool) -> None:
+    v, skipped = (tf.get_variable(n, initializer=[3.0, 4.0], use_resource=use_resource) for n in ("w", "bias"))
+    train = tf.contrib.opt.LARSOptimizer(0.5, 0.9, 0.1, 0.2, skip_list=["bias"]).minimize(tf.reduce_sum(v * 2.0 + skipped * 2.0))
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(train)
+        rate = 0.5 * 0.2 * 5 / (np.sqrt(8) + 0.1 * 5)
+        np.testing.assert_allclose(sess.run(v), np.array([3.0, 4.0]) - rate * (2 + 0.1 * np.array([3.0, 4.0])), rtol=1e-6)
+        np.testing.assert_allclose(sess.run(skipped), [2.0, 3.0], rtol=1e-6)
+
+
 # -- schedules ---------------------------------------------------------------------------------------
 
 AT = [0, 1, 2, 3, 5, 6, 9, 12, 20]

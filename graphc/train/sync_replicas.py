@@ -1,4 +1,4 @@
-"""SyncReplicasOptimizer for programs written for parameter servers: here replicas are in step anyway."""
+"""SyncReplicasOptimizer and CrossShardOptimizer, for programs written for parameter servers and TPUs: here replicas are in step anyway."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -118,3 +118,39 @@ class SyncReplicasOptimizer(Optimizer):
     def make_session_run_hook(self, is_chief: bool, num_tokens: int = -1) -> Any:
         """Returns a session hook that does nothing."""
         return _NoHook()
+
+
+@export("tpu.CrossShardOptimizer contrib.tpu.CrossShardOptimizer")
+class CrossShardOptimizer(Optimizer):
+    """Passes on what the optimizer inside does: gradients are of the whole batch, there is nothing to be summed over shards.
+
+    Args:
+      opt: the optimizer that computes and applies gradients.
+      reduction: accepted.
+      name: the name of the optimizer.
+      group_assignment: accepted.
+    """
+
+    def __init__(self, opt: Optimizer, reduction: str = "weighted_mean", name: str = "CrossShardOptimizer", group_assignment: Any = None) -> None:
+        super().__init__(False, name)
+        self._opt = opt
+
+    def compute_gradients(self, loss: Any, var_list: Any = None, **kwargs: Any) -> list[tuple[Any, Any]]:
+        """`compute_gradients` of the optimizer inside."""
+        return self._opt.compute_gradients(loss, var_list=var_list, **kwargs)
+
+    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Any]], global_step: Any = None, name: str | None = None) -> Any:
+        """`apply_gradients` of the optimizer inside."""
+        return self._opt.apply_gradients(grads_and_vars, global_step, name)
+
+    def get_slot(self, *args: Any, **kwargs: Any) -> Any:
+        """`get_slot` of the optimizer inside."""
+        return self._opt.get_slot(*args, **kwargs)
+
+    def get_slot_names(self, *args: Any, **kwargs: Any) -> list[str]:
+        """`get_slot_names` of the optimizer inside."""
+        return self._opt.get_slot_names(*args, **kwargs)
+
+    def variables(self) -> list[Any]:
+        """The variables of the optimizer inside."""
+        return self._opt.variables()
