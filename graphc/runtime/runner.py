@@ -115,13 +115,11 @@ class Runner:
 
     # -- running -------------------------------------------------------------------------------------
 
-    def run(self, feeds: Sequence[Any]) -> list[Any]:
-        """Runs the program and returns the fetched values, owned by the caller."""
-        if self.prepared_version == self.store.version:
-            found = self.prepared.get(self.key(feeds))
-            if found is not None:
-                return found(feeds)
-        return self._first(feeds)
+    def ready(self, feeds: Sequence[Any]) -> Prepared | None:
+        """Returns the call for feeds of these shapes, if it is prepared: calling it gives the fetched values, owned by the caller."""
+        if self.prepared_version != self.store.version:
+            return None
+        return self.prepared.get(self.key(feeds))
 
     def key(self, feeds: Sequence[Any]) -> Any:
         """What an executable depends on: the feeds' shapes, and the values of those that reach a shape."""
@@ -130,7 +128,8 @@ class Runner:
             return shapes
         return (shapes, tuple([np.asarray(feeds[i]).tobytes() for i in self.static_feeds]))
 
-    def _first(self, feeds: Sequence[Any]) -> list[Any]:
+    def first(self, feeds: Sequence[Any]) -> list[Any]:
+        """Runs the program for shapes that are not prepared, and returns the fetched values."""
         self.require_states()
         if not self.single:
             return self._by_segments(feeds)

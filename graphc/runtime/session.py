@@ -27,6 +27,7 @@ from ir.stacks import graphs, sessions
 from ir.tensor import Operation, Tensor
 
 MAX_PROGRAMS = 1024
+_OBJECT = np.dtype(object)
 _LOST = (
     "The variables of an earlier step were lost: it was interrupted, or ran out of memory, after it had taken their buffers. "
     "Run the initializer or restore the last checkpoint."
@@ -142,8 +143,11 @@ class BaseSession:
                 entry = None
         if entry is None:
             entry = self._prepare(key, fetches, [t for t, _ in pairs])
-        feeds = [self._array(t, v) for t, v in pairs]
-        return entry.plan.build(self._execute(entry.runner, feeds))
+        feeds = [
+            v if type(v) is np.ndarray and v.dtype is t.dtype.np_dtype and v.dtype is not _OBJECT else feed_array(t, v)
+            for t, v in pairs
+        ]  # fmt: skip
+        return entry.plan.build(self._execute(entry, feeds))
 
     def _pairs(self, feed_dict: Any) -> list[tuple[Tensor, Any]]:
         out: list[tuple[Tensor, Any]] = []
@@ -163,17 +167,14 @@ class BaseSession:
                 out.append((tensor, v))
         return out
 
-    def _array(self, tensor: Tensor, value: Any) -> Any:
-        if type(value) is np.ndarray and value.dtype == tensor.dtype.np_dtype and value.dtype != object:
-            dims = tensor.dims
-            if dims is None or value.shape == dims:
-                return value
-        return feed_array(tensor, value)
-
-    def _execute(self, runner: Runner, feeds: Sequence[Any]) -> list[Any]:
+    def _execute(self, entry: _Entry, feeds: list[Any]) -> list[Any]:
         self._runs_between_growth += 1
+        runner = entry.runner
         try:
-            return runner.run(feeds)
+            ready = runner.ready(feeds)
+            if ready is not None:  # shapes seen before need no check
+                return ready(feeds)
+            return runner.first([feed_array(t, v) for t, v in zip(entry.tensors, feeds, strict=True)])
         except OpError:
             raise
         except jax.errors.JaxRuntimeError as e:
