@@ -9,7 +9,7 @@ from ir.rewrite.pack import Group, update_groups
 from ir.shapes import fully_known, num_elements
 
 #: a larger variable pays for its argument by itself
-LARGEST_BYTES = 16 * 1024
+LARGEST_BYTES = 3 * 1024
 #: more slices and parts than this cost more to compile than the arguments do to pass
 MOST_PARTS = 96
 

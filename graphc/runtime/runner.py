@@ -181,9 +181,11 @@ class Runner:
             written = [r.key for r in program.writes]
             used = {n for node in program.nodes for n, _ in node.inputs} | {n for n, _ in program.roots()}
             present = {r: n for r, n in program.states.items() if r.key in self.store and n in used}
-            donated = [n for r, n in present.items() if r in program.writes]
-            kept = [n for r, n in present.items() if r not in program.writes]
-            keys = [r.key for r in present if r in program.writes] + [r.key for r in present if r not in program.writes]
+            # JAX gives donated buffers to results of the same type in order: so in the order of the writes, each to its own next version
+            taken = [r for r in program.writes if r in present]
+            read = [r for r in present if r not in program.writes]
+            donated, kept = [present[r] for r in taken], [present[r] for r in read]
+            keys = [r.key for r in (*taken, *read)]
             inputs = [i for i in range(len(feeds)) if i not in self.static_feeds]
             states = [self.store.device(k) for k in keys]
             full = (key, tuple((k, s.shape, s.dtype) for k, s in zip(keys, states, strict=True)))
