@@ -195,7 +195,7 @@ def test_a_repeated_run_compiles_once_and_shapes_are_counted() -> None:
     x = tf.placeholder(tf.float32, [None, 4])
     y = tf.reduce_sum(tf.tanh(x), 1)
     with tf.Session() as sess:
-        for _ in range(3):
+        for _ in range(20):
             sess.run(y, {x: np.ones((3, 4))})
         before = tf.runtime_counters().compilations
         for _ in range(5):
@@ -210,7 +210,7 @@ def test_many_shapes_warn(caplog: pytest.LogCaptureFixture) -> None:
     y = x + 1.0
     with tf.Session() as sess, caplog.at_level("WARNING", logger="graphc"):
         for n in (1, 2, 3, 4):
-            for _ in range(2):
+            for _ in range(20):
                 sess.run(y, {x: np.ones(n)})
     assert any("set of feed shapes" in r.message for r in caplog.records)
 

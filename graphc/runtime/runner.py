@@ -29,6 +29,8 @@ MAX_PREPARED = 512
 INTERPRETED_NODES = 3000
 INTERPRETED_ELEMENTS = 4_000_000
 INTERPRETED_PRIMITIVES = 8
+INTERPRETED_RUNS = 8
+FEW_NODES = 64
 
 
 class Prepared:
@@ -100,6 +102,9 @@ class Runner:
         self.checked = bool(self.program.checks)
         self.static_feeds = self._static_feeds()
         self.seen: dict[Any, int] = {}
+        # a compilation costs as much as interpreting a few nodes hundreds of times; a count, not a clock, so that runs repeat bit for bit
+        few = not self.program.writes and len(self.program.nodes) <= FEW_NODES
+        self.patience = INTERPRETED_RUNS if few else 1
         self.prepared: OrderedDict[Any, Prepared] = OrderedDict()
         self.prepared_version = -1
         self.executables: OrderedDict[Any, Any] = OrderedDict()
@@ -134,10 +139,11 @@ class Runner:
         if not self.single:
             return self._by_segments(feeds)
         key = self.key(feeds)
-        if self.eager and key not in self.seen and self._cheap(feeds):
+        times = self.seen.get(key, 0)
+        if self.eager and times < self.patience and self._cheap(feeds):
             if len(self.seen) > 100_000:
                 self.seen.clear()
-            self.seen[key] = 1
+            self.seen[key] = times + 1
             log.counters.interpreted += 1
             return self._by_segments(feeds)
         return self._prepare(key, feeds)(feeds)
