@@ -31,6 +31,8 @@ def settle_loop_shapes(ops: Sequence[Operation], merges: Sequence[Operation], st
     for _ in range(_ROUNDS):
         changed = False
         for m in merges:
+            if not m.outputs:  # of an op type that is not known, and not used
+                continue
             joined = m.outputs[0].dims
             for t in m.inputs:
                 joined = join_dims(joined, t.dims)
@@ -43,7 +45,8 @@ def settle_loop_shapes(ops: Sequence[Operation], merges: Sequence[Operation], st
             return
         _infer_again(ops, inside, stated)
     for m in merges:
-        m.outputs[0]._dims = None  # pyright: ignore[reportPrivateUsage]
+        for t in m.outputs[:1]:
+            t._dims = None  # pyright: ignore[reportPrivateUsage]
     _infer_again(ops, inside, stated)
 
 

@@ -261,6 +261,8 @@ class NodeBuilder:
         if not d.known and not d.inputs and not d.outputs:
             d = opaque(proto.op, self._opaque_outputs(node))
         attrs = settled_attrs(d, proto, node.name, given)
+        if d.name == "Const" and attrs["value"].dtype != attrs["dtype"].np_dtype:
+            raise ValueError(f"Node '{node.name}': its value has type {attrs['value'].dtype}, its attribute dtype is {attrs['dtype'].name}")
         tensors = self._inputs(node)
         if d.known or d.inputs:
             self._check_inputs(node, d, attrs, tensors)
