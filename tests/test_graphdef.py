@@ -281,7 +281,7 @@ BAD = [
     (A + node("b", "Identity", "a", T + attr("_output_shapes", "list { }")), "0 shapes for 1 outputs"),
     (A + node("b", "AssignAdd", "a a"), "Input 0 was passed float32 from import/a:0 incompatible with expected float32_ref"),
     (A.replace("float_val: 1", "float_val: 1 float_val: 2"), "Node 'import/a' .*lists 2"),
-    (A.replace("type: DT_FLOAT", "type: DT_INT32"), "Node 'import/a': its value has type float32, its attribute dtype is int32"),
+    (A.replace("{ type: DT_FLOAT", "{ type: DT_INT32"), "Node 'import/a': its value has type float32, its attribute dtype is int32"),
     (A.replace('"Const"', '"Const" device: "/no device"'), "Node 'import/a': "),
     (
         A.replace('"a"', '"a2"').replace("tensor_shape {}", "tensor_shape { dim { size: 2 } }")
