@@ -15,15 +15,26 @@ from ir import xp
 
 
 def _operands(x: Any, y: Any) -> tuple[Any, Any] | None:
-    """Both operands with one shape and dtype, broadcast here; None when dtypes differ."""
-    if isinstance(x, (int, float)) or isinstance(y, (int, float)):
-        return None
-    if x.dtype != y.dtype:
-        return None
-    if x.shape == y.shape:
-        return x, y
-    shape = np.broadcast_shapes(x.shape, y.shape)
-    return _spread(x, shape), _spread(y, shape)
+    """Both operands with one dtype, broadcast here to one shape, but for Python numbers; None when dtypes differ."""
+    if isinstance(x, (int, float)):
+        x = _number(x, y.dtype)
+    elif isinstance(y, (int, float)):
+        y = _number(y, x.dtype)
+    elif x.dtype == y.dtype and x.shape != y.shape:
+        shape = np.broadcast_shapes(x.shape, y.shape)
+        return _spread(x, shape), _spread(y, shape)
+    return None if x is None or y is None or x.dtype != y.dtype else (x, y)
+
+
+def _number(value: float, dtype: Any) -> Any:
+    """A Python number as a literal of the other operand's type, if that holds it; `lax` takes one with any shape."""
+    if dtype.kind in "fVc" or (dtype.kind == "i" and isinstance(value, int) and -128 <= value < 128):
+        return np.asarray(value, dtype)
+    return None
+
+
+def _number_like(x: Any, other: Any) -> Any:
+    return _number(x, other.dtype) if isinstance(x, (int, float)) and hasattr(other, "dtype") else x
 
 
 def _spread(x: Any, shape: tuple[int, ...]) -> Any:
@@ -73,9 +84,11 @@ class _Namespace:
     @staticmethod
     def where(c: Any, x: Any, y: Any) -> Any:
         """Selects element-wise, with broadcasting."""
-        if hasattr(c, "dtype") and hasattr(x, "dtype") and hasattr(y, "dtype") and c.dtype == np.bool_ and x.dtype == y.dtype:
-            shape = np.broadcast_shapes(c.shape, x.shape, y.shape)
-            return lax.select(_spread(jnp.asarray(c), shape), _spread(jnp.asarray(x), shape), _spread(jnp.asarray(y), shape))
+        a = _number_like(x, y)
+        b = _number_like(y, x)
+        if all(hasattr(v, "dtype") for v in (c, a, b)) and c.dtype == np.bool_ and a.dtype == b.dtype:
+            shape = np.broadcast_shapes(c.shape, a.shape, b.shape)
+            return lax.select(_spread(jnp.asarray(c), shape), _spread(jnp.asarray(a), shape), _spread(jnp.asarray(b), shape))
         return jnp.where(c, x, y)
 
     @staticmethod
