@@ -8,16 +8,19 @@ incoming gradient times the conjugate of the derivative.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ir import xp
 from ir.build import export, grad, op
 from ir.convert import constant, convert_to_tensor, get_default_graph
 from ir.dtypes import FLOAT, FLOAT_COMPLEX, SIGNED, TypeSet, as_dtype
-from ir.infer import same
-from ir.opdef import T
+from ir.infer import Infer, same
+from ir.opdef import Floats, T
 from ir.ops.arith import div_no_nan, maximum, minimum
 from ir.ops.cast import cast, conj
 from ir.ops.complex import complex_abs
 from ir.ops.layout import shape, zeros
+from ir.shapes import Dims
 from ir.sparse_tensor import SparseTensor
 from ir.tensor import Operation, Tensor
 
@@ -415,3 +418,31 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Tensor:
         if value.dtype.max > to.max:
             value = minimum(value, constant(to.max, dtype=value.dtype.base_dtype, name="max"))
         return cast(value, to, name=scope)
+
+
+def _sorted_boundaries(c: Infer) -> Dims:
+    edges = c.attrs["boundaries"]
+    if list(edges) != sorted(edges):
+        raise ValueError(f"Expected sorted boundaries, got {list(edges)}")
+    return same(c)
+
+
+@op("Bucketize", _sorted_boundaries, out="output: int32", api="contrib.slim.bucketize", rename={"input_tensor": "input"}, T=TypeSet("int32 int64 float32 float64"))
+def bucketize(input_tensor: T, boundaries: Floats, name: str | None = None) -> Tensor:
+    """Returns the number of the bucket that each element of `input_tensor` falls into: how many boundaries are not above it.
+
+    Args:
+      input_tensor: a tensor of any shape.
+      boundaries: a list of numbers in ascending order; n boundaries make n + 1 buckets.
+      name: a name for the operation.
+
+    Raises ValueError when the boundaries are not sorted.
+
+    >>> bucketize([-5, 10, 150], boundaries=[0, 10, 100]).dtype
+    tf.int32
+    """
+    x = input_tensor if input_tensor.dtype.kind == "f" else xp.astype(input_tensor, np.float32)
+    return xp.astype(xp.searchsorted(np.array(boundaries, x.dtype), x, side="right"), np.int32)
+
+
+grad.none("Bucketize", "the output is an integer")

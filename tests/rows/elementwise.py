@@ -122,6 +122,9 @@ ROWS = [
     Row("IsFinite", e.is_finite, [EDGES], np.isfinite),
     Row("IsFinite", e.is_finite, [EDGES.astype(np.float16)], np.isfinite, id="half"),
     Row("IsNan", e.is_nan, [np.float64(np.nan)], np.isnan, id="scalar"),
+    Row("Bucketize", lambda x: e.bucketize(x, [0, 10, 100]), [np.int32([[-5, 10000], [150, 10], [5, 100]])], lambda x: np.int32([[0, 3], [3, 2], [1, 3]])),
+    Row("Bucketize", lambda x: e.bucketize(x, [0.5]), [np.float64([0.5, 0.4999, np.nan, -np.inf])], lambda x: np.int32([1, 0, 1, 0]), id="double"),
+    Row("Bucketize", lambda x: e.bucketize(x, []), [np.float32([1, 2])], lambda x: np.int32([0, 0]), id="no boundaries"),
     Row("Cast", lambda x: e.saturate_cast(x, "uint8"), [np.float32([-5, 0.5, 254.9, 300])], lambda x: np.uint8([0, 0, 254, 255]), id="saturate to uint8"),
     Row("Cast", lambda x: e.saturate_cast(x, "int8"), [np.float32([-500, 3.7, 500])], lambda x: np.int8([-128, 3, 127]), id="saturate to int8"),
     Row("Cast", lambda x: e.saturate_cast(x, "int16"), [np.int32([-40000, 5, 40000])], lambda x: np.int16([-32768, 5, 32767]), id="saturate int"),
@@ -132,5 +135,6 @@ ERRORS = [
     ErrorRow("Exp", lambda: e.exp(placeholder("int32", [2])), TypeError, "int32"),
     ErrorRow("Sqrt", lambda: e.sqrt([1, 2]), TypeError, "int32"),
     ErrorRow("Floor", lambda: e.floor(placeholder("complex64", [2])), TypeError, "complex64"),
+    ErrorRow("Bucketize", lambda: e.bucketize(placeholder("int32", []), [2, 1]), ValueError, "sorted boundaries"),
     ErrorRow("TanhGrad", lambda: e.tanh_grad(placeholder("float32", [2]), placeholder("float64", [2])), TypeError, "float64"),
 ]
