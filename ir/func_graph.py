@@ -80,11 +80,16 @@ class FuncGraph(Graph):
         return found
 
     def _captured(self, outer: Tensor) -> Tensor:
+        found = self._known_constant(outer)
+        return found if found is not None else self._argument(outer.dtype, outer.dims, outer.op.name.replace("/", "_"), outer.handle)
+
+    def _known_constant(self, outer: Tensor) -> Tensor | None:
+        """A small value that is known outside, as a constant inside: it stays known."""
         value = static.value_of(outer) if outer.dtype.is_integer or outer.dtype.is_bool or outer.op.type == "Const" else None
-        if value is not None and value.size <= _SMALL:  # what is known outside stays known inside
-            with self._no_scopes():
-                return add_constant(self, value, outer.op.name.replace("/", "_"))
-        return self._argument(outer.dtype, outer.dims, outer.op.name.replace("/", "_"), outer.handle)
+        if value is None or value.size > _SMALL:
+            return None
+        with self._no_scopes():
+            return add_constant(self, value, outer.op.name.replace("/", "_"))
 
     @property
     def captured(self) -> list[tuple[Tensor, Tensor]]:

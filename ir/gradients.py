@@ -109,7 +109,7 @@ def gradients(
         x_tensors = [_target(x) for x in x_list]
         stop_tensors = {_target(s) for s in stops}
         dys = _initial(y_tensors, dy_list)
-        run = _Pass(graph, scope, colocate_gradients_with_ops, gate_gradients)
+        run = Pass(graph, scope, colocate_gradients_with_ops, gate_gradients)
         return run(y_tensors, x_tensors, dys, stop_tensors, mode)
 
 
@@ -130,16 +130,16 @@ def _tensor(value: Any, name: str) -> Tensor:
 def _target(value: Any) -> Tensor:
     """The tensor whose gradient is meant by `value`: a variable stands for its handle or reference."""
     if isinstance(value, Tensor):
-        return value
+        return get_default_graph().capture(value)
     if isinstance(value, IndexedSlices):
         return value.values
     handle = getattr(value, "handle", None)
     if isinstance(handle, Tensor):
-        return handle
+        return get_default_graph().capture(handle)
     return convert_to_tensor(value, name="x", as_ref=True)
 
 
-def _trainable(t: Tensor) -> bool:
+def trainable(t: Tensor) -> bool:
     d = t.dtype.base_dtype
     return d.is_floating or d.is_complex or d.name in ("resource", "variant")
 
@@ -147,7 +147,7 @@ def _trainable(t: Tensor) -> bool:
 def _initial(ys: list[Tensor], dys: list[Any]) -> list[Gradient]:
     out: list[Gradient] = []
     for i, (y, dy) in enumerate(zip(ys, dys, strict=True)):
-        if not _trainable(y) and dy is None:
+        if not trainable(y) and dy is None:
             raise TypeError(f"Gradients of tensors of type {y.dtype.base_dtype.name} are not defined: {y!r}; cast it to a floating type first.")
         if dy is None:
             if y.dtype.is_complex:
@@ -163,7 +163,7 @@ def _initial(ys: list[Tensor], dys: list[Any]) -> list[Gradient]:
     return out
 
 
-class _Pass:
+class Pass:
     """One differentiation: which operations lie between xs and ys, and the gradients found so far."""
 
     def __init__(self, graph: Graph, scope: str, colocate: bool, gate: bool) -> None:
@@ -196,15 +196,14 @@ class _Pass:
             if op in back:
                 continue
             back.add(op)
-            if op.graph is self.graph:
-                stack.extend(t.op for t in op.inputs if t.op not in back)
+            stack.extend(t.op for t in op.inputs if t.op not in back)
         targets = set(xs)
         dependent: set[Operation] = set()
         order: list[Operation] = []
         for op in topological(back):
             if op in stop_ops:
                 continue
-            if any((t in targets or t.op in dependent) and _trainable(t) for t in op.inputs):
+            if any((t in targets or t.op in dependent) and trainable(t) for t in op.inputs):
                 dependent.add(op)
                 order.append(op)
         return order
@@ -227,10 +226,10 @@ class _Pass:
         if rule is None:
             return
         # names: gradients/<op>_grad/..., as TensorFlow has them
-        with self.graph.name_scope(f"{self.scope}{op.name}_grad/" if op.graph is self.graph else "grad"):
-            with self.graph.colocate_with(op) if self.colocate else nullcontext(), self.graph.gradient_of(op):
+        with self.graph.name_scope(f"{self.scope}{op.name}_grad/"):
+            with self.graph.colocate_with(op) if self.colocate and op.graph is self.graph else nullcontext(), self.graph.gradient_of(op):
                 filled = [
-                    zeros_like(t) if g is None and _trainable(t) and t.dtype.name not in ("resource", "variant") else g
+                    zeros_like(t) if g is None and trainable(t) and t.dtype.name not in ("resource", "variant") else g
                     for g, t in zip(outs, op.outputs, strict=True)
                 ]
                 grads = _listed(op, rule(op, *filled))

@@ -274,6 +274,20 @@ class Operation:
         tensor.add_consumer(self)
         self.graph.mutated(self if tensor.op.id > self.id else None)
 
+    def extend(self, inputs: "tuple[Tensor, ...]", outputs: "list[tuple[DType, Dims]]", attrs: dict[str, Any]) -> "list[Tensor]":
+        """Adds inputs and outputs after those there are, and sets attributes: gradients need more of a loop's values than it gave.
+
+        Returns the new outputs.
+        """
+        new = [Tensor(self, len(self.outputs) + i, dtype, dims) for i, (dtype, dims) in enumerate(outputs)]
+        self.inputs = (*self.inputs, *inputs)
+        self.outputs.extend(new)
+        self.attrs.update(attrs)
+        for t in inputs:
+            t.add_consumer(self)
+        self.graph.mutated(self if any(t.op.id > self.id for t in inputs) else None)
+        return new
+
     def colocation_groups(self) -> list[bytes]:
         """Returns the groups this operation is placed with."""
         return [g.encode() for g in self.colocation] or [b"loc:@" + self.name.encode()]

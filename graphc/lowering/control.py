@@ -12,9 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from graphc.lowering.lists import DeviceList, as_device, capacity, guess, guesses, inside, overflows
+from graphc.lowering.trips import trip_bound
 from graphc.lowering.values import ABSENT, Env, operand
+from ir.optional_value import Optional
 from ir.program import Call, Node, Program, Res
-from ir.rewrite.partition import SOURCES
+from ir.tensor_list import TensorList
 
 #: evaluates the nodes of a program in an environment
 Run = Callable[[Program, Env], None]
@@ -89,12 +92,16 @@ def evaluate(node: Node, args: Sequence[Any], run: Run, tracing: bool) -> tuple[
     call: Call = node.attrs["call"]
     selector, values, states = split(call, args)
     if call.kind in ("While", "StatelessWhile"):
-        loop = trace_while if tracing else host_while
-        return loop(call, values, states, run)
-    index = _branch(call, selector) if call.selects else 0
-    if isinstance(index, int) or not tracing:
-        return _called(call, int(index), values, states, run)
-    return _traced_branches(call, index, values, states, run)
+        out = trace_while(call, values, states, run) if tracing else host_while(call, values, states, run)
+    else:
+        index = _branch(call, selector) if call.selects else 0
+        if isinstance(index, int) or not tracing:
+            return _called(call, int(index), values, states, run)
+        out = _traced_branches(call, index, values, states, run)
+    learned = guesses.get() if tracing else None
+    if learned is not None and learned.made:
+        learned.flags.extend(overflows(out))
+    return out
 
 
 def _called(call: Call, index: int, values: Sequence[Any], states: States, run: Run) -> tuple[Any, ...]:
@@ -110,9 +117,27 @@ def _traced_branches(call: Call, index: Any, values: Sequence[Any], states: Stat
 
         return body
 
-    shapes = [jax.eval_shape(branch(i)) for i in range(len(call.programs))]
-    _agree(call, shapes)
-    return lax.switch(index, [branch(i) for i in range(len(call.programs))])
+    with inside():
+        shapes = [jax.eval_shape(branch(i)) for i in range(len(call.programs))]
+        whole = _completed(shapes)
+        _agree(call, whole)
+        return lax.switch(index, [_filling(branch(i), w) for i, w in enumerate(whole)])
+
+
+def _completed(shapes: Sequence[Any]) -> list[Any]:
+    """The results of all branches with the optional values of each in all of them: those of the others are zeros."""
+    full = list(shapes[0])
+    for other in shapes[1:]:
+        full = [o if isinstance(f, Optional) and f.value is None else f for f, o in zip(full, other, strict=True)]
+    return [tuple(f if isinstance(f, Optional) else s for f, s in zip(full, shape, strict=True)) for shape in shapes]
+
+
+def _filling(branch: Callable[[], Any], whole: Any) -> Callable[[], Any]:
+    def body() -> Any:
+        out = branch()
+        return tuple(jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), w) if isinstance(v, Optional) and v.value is None and isinstance(w, Optional) else v for v, w in zip(out, whole, strict=True))
+
+    return body
 
 
 def _agree(call: Call, shapes: Sequence[Any]) -> None:
@@ -124,7 +149,9 @@ def _agree(call: Call, shapes: Sequence[Any]) -> None:
 
 def as_traced(value: Any) -> Any:
     """A value as JAX's control flow takes it."""
-    return jnp.asarray(value) if isinstance(value, np.ndarray) else value
+    if isinstance(value, np.ndarray):
+        return jnp.asarray(value)
+    return as_device(value) if isinstance(value, TensorList) else value
 
 
 # -- loops ---------------------------------------------------------------------------------------------
@@ -158,7 +185,18 @@ def host_while(call: Call, values: Sequence[Any], states: States, run: Run) -> t
 
 
 def trace_while(call: Call, values: Sequence[Any], states: States, run: Run) -> tuple[Any, ...]:
-    """Lowers a loop to `lax.while_loop`."""
+    """Lowers a loop to `lax.while_loop`; lists its body pushes to get the trip count as their size where it is known."""
+    bound, exact = trip_bound(call, values)
+    size = bound if exact else min(guess.get(), bound) if bound is not None else guess.get()
+    learned = guesses.get()
+    with capacity(size), inside():
+        out = _trace_while(call, values, states, run)
+    if learned is not None and not exact and any(isinstance(v, DeviceList) for v in out):
+        learned.made = True
+    return out
+
+
+def _trace_while(call: Call, values: Sequence[Any], states: States, run: Run) -> tuple[Any, ...]:
     cond, body = call.programs
     moving = carried(call)
     written = list(call.written)
@@ -237,4 +275,4 @@ def _same_types(init: Any, after: Any) -> None:
             raise ShapeChanges(f"a loop variable of type {x.dtype}{list(x.shape)} leaves the body as {y.dtype}{list(y.shape)}")
 
 
-__all__ = ["SOURCES", "ShapeChanges", "apply", "evaluate", "is_call"]
+__all__ = ["ShapeChanges", "apply", "evaluate", "is_call"]

@@ -1,4 +1,4 @@
-"""Random draws of varying length: the loops of `ir.philox` as XLA's."""
+"""Random draws on XLA: the loops of `ir.philox`, shuffling, and the derivative of gamma deviates."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,51 +8,27 @@ from jax import Array, lax
 
 from graphc.lowering.table import lowers
 from ir import philox, xp
-from ir.ops.random import each_parameter, extent, highest
+
+
+def _repeat(n: int, body: Callable[[Any], Any], carry: Any) -> Any:
+    """A loop on the CPU, whose fusions would compute all rounds anew for each word; elsewhere one kernel."""
+
+    def loop(*carry: Any) -> Any:
+        return lax.fori_loop(np.int32(0), np.int32(n), lambda _, c: body(c), carry)
+
+    def unrolled(*carry: Any) -> Any:
+        for _ in range(n):
+            carry = body(carry)
+        return carry
+
+    return lax.platform_dependent(*carry, cpu=loop, default=unrolled)
 
 
 def _loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], carry: Any) -> Any:
     return lax.while_loop(cond, body, carry)
 
 
-@lowers("TruncatedNormal")
-def truncated_normal(shape: Any, dtype: Any, seed: int, seed2: int, name: Any = None, *, state: Array) -> Any:
-    """Rejection as a loop over all groups of outputs together."""
-    dims, count = extent(shape)
-    numbers = philox.truncated_normal(state, count, dtype.np_dtype, _loop)
-    return xp.reshape(numbers, dims), philox.advanced(state, count * philox.RESERVED)
-
-
-@lowers("StatelessTruncatedNormal")
-def stateless_truncated_normal(shape: Any, seed: Any, dtype: Any, name: Any = None) -> Array:
-    """Rejection as a loop over all groups of outputs together."""
-    dims, count = extent(shape)
-    state = philox.stateless_state(seed)
-    if xp.is_numpy(state):
-        return philox.truncated_normal(state, count, dtype.np_dtype).reshape(dims)
-    return xp.reshape(philox.truncated_normal(state, count, dtype.np_dtype, _loop), dims)
-
-
-@lowers("RandomGamma")
-def random_gamma(shape: Any, alpha: Array, seed: int, seed2: int, name: Any = None, *, state: Array) -> Any:
-    """Rejection as a loop over all outputs together."""
-    return each_parameter(shape, alpha, state, np.dtype(alpha.dtype), lambda s, a, n: philox.gamma(s, a, n, _loop))
-
-
-@lowers("RandomPoisson")
-def random_poisson_v1(shape: Any, rate: Array, seed: int, seed2: int, name: Any = None, *, state: Array) -> Any:
-    """Rejection as a loop over all outputs together."""
-    return _poisson(shape, rate, np.dtype(rate.dtype), state)
-
-
-@lowers("RandomPoissonV2")
-def random_poisson(shape: Any, rate: Array, seed: int, seed2: int, dtype: Any, name: Any = None, *, state: Array) -> Any:
-    """Rejection as a loop over all outputs together."""
-    return _poisson(shape, rate, dtype.np_dtype, state)
-
-
-def _poisson(shape: Any, rate: Array, kind: np.dtype[Any], state: Array) -> Any:
-    return each_parameter(shape, rate, state, kind, lambda s, r, n: philox.poisson(s, r, n, highest(kind), _loop, lax.lgamma))
+philox.register(philox.Engine(_repeat, _loop, lax.lgamma))
 
 
 @lowers("RandomShuffle")

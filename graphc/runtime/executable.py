@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from graphc.lowering.lists import Guesses, guesses
 from graphc.lowering.lower import trace
 from graphc.lowering.values import Env, operand, put
 from graphc.runtime import log
@@ -38,6 +39,8 @@ class Plan:
     name: str = "graphc"
     donate: bool = True
     writes: int = 0
+    #: per new state the node of the old one, if there is one
+    previous: list[Node | None] = field(default_factory=list["Node | None"])
 
 
 @dataclass(slots=True)
@@ -51,6 +54,8 @@ class Executable:
     positions: list[int | None]
     fixed: dict[int, Any] = field(default_factory=dict[int, Any])
     seconds: float = 0.0
+    #: whether the last result tells if the sizes guessed for lists were large enough
+    guessed: bool = False
     #: (shape, dtype) of each new state
     write_types: list[Any] = field(default_factory=list[Any])
 
@@ -77,8 +82,16 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
             env[node] = (next(rest),)
         for (node, i), value in zip(plan.inputs, rest, strict=True):
             put(env, node, i, value)
-        trace(plan.nodes, env)
+        learned = Guesses()
+        token = guesses.set(learned)
+        try:
+            trace(plan.nodes, env)
+        finally:
+            guesses.reset(token)
         values = [operand(env, n, i) for n, i in plan.results]
+        where["guessed"] = bool(learned.flags)
+        if learned.flags:
+            values.append(_keep_if_too_small(learned.flags, values, plan, env))
         where["fixed"] = {i: v for i, v in enumerate(values) if i >= plan.writes and not isinstance(v, jax.core.Tracer)}
         where["writes"] = [(v.shape, v.dtype) for v in values[: plan.writes]]
         return tuple(jnp.asarray(v) for i, v in enumerate(values) if i not in where["fixed"])
@@ -93,12 +106,24 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
             compiled = jax.jit(fn, donate_argnums=donate, keep_unused=True).lower(*types).compile(compiler_options())
     fixed = where["fixed"]
     positions: list[int | None] = []
-    for i in range(len(plan.results)):
+    for i in range(len(plan.results) + where["guessed"]):
         positions.append(None if i in fixed else i - sum(j < i for j in fixed))
     seconds = perf_counter() - start
     log.compiled(plan.name, seconds)
     values = {i: v if isinstance(v, np.ndarray) else np.asarray(v) for i, v in fixed.items()}
-    return Executable(compiled, compiled, constants, positions, values, seconds, where["writes"])
+    return Executable(compiled, compiled, constants, positions, values, seconds, where["guessed"], where["writes"])
+
+
+def _keep_if_too_small(flags: Sequence[Any], values: list[Any], plan: Plan, env: Env) -> Any:
+    """Makes the new states the old ones when a list was too small for its loop; returns whether all were large enough."""
+    fits = jnp.logical_not(jnp.stack([jnp.asarray(f) for f in flags]).any())
+    for i, node in enumerate(plan.previous):
+        if node is None:
+            continue
+        old = env[node][0]
+        if old.shape == values[i].shape and old.dtype == values[i].dtype:
+            values[i] = jnp.where(fits, values[i], old)
+    return fits
 
 
 def _constants(nodes: Sequence[Node]) -> list[Node]:

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from graphc.lowering.lists import guess
 from graphc.lowering.lower import interpret
 from graphc.lowering.values import ABSENT, Env, operand, put
 from graphc.runtime import checks, log
@@ -71,6 +72,9 @@ class Prepared:
                 if not owner.checked:
                     self.commit(outs)
             executable.warm()
+            if executable.guessed and not bool(np.asarray(outs[-1])):
+                owner.grow()
+                return owner.first(feeds)
             if owner.shares:
                 return owner.fetched(executable.results(outs))
         results = executable.results(outs)
@@ -109,6 +113,8 @@ class Runner:
         self.prepared_version = -1
         self.executables: OrderedDict[Any, Any] = OrderedDict()
         self.compiled_shapes = 0
+        self.writes = 0
+        self.guess = guess.get()
         state_refs = {(n, 0) for n in self.program.states.values()} | set(self.program.writes.values())
         self.shares = any(f in state_refs for f in self.program.fetches)
 
@@ -185,9 +191,11 @@ class Runner:
                 self.prepared_version = self.store.version
             program = apply_packs(self.program, self._places())
             written = [r.key for r in program.writes]
+            self.writes = len(written)
             used = {n for node in program.nodes for n, _ in node.inputs} | {n for n, _ in program.roots()}
             present = {r: n for r, n in program.states.items() if r.key in self.store and n in used}
             # JAX gives donated buffers to results of the same type in order: so in the order of the writes, each to its own next version
+            previous = [present.get(r) for r in program.writes]
             taken = [r for r in program.writes if r in present]
             read = [r for r in present if r not in program.writes]
             donated, kept = [present[r] for r in taken], [present[r] for r in read]
@@ -202,12 +210,18 @@ class Runner:
                 results = [*program.writes.values(), *program.fetches]
                 for c in program.checks:
                     results += [c.ok, *c.payload]
-                plan = Plan([n for n in program.nodes if n.op not in SOURCES], donated, kept, [(program.feeds[i], 0) for i in inputs], known, results, self.name, not self.checked, len(program.writes))
+                plan = Plan([n for n in program.nodes if n.op not in SOURCES], donated, kept, [(program.feeds[i], 0) for i in inputs], known, results, self.name, not self.checked, len(program.writes), previous)
                 executable = self._compiled(full, plan, states, [feeds[i] for i in inputs], feeds)
         if len(self.prepared) >= MAX_PREPARED:
             self.prepared.popitem(last=False)
         made = self.prepared[key] = Prepared(self, executable, keys, written, inputs)
         return made
+
+    def grow(self) -> None:
+        """Doubles the size guessed for lists that loops push to, and forgets what was compiled for the smaller one."""
+        self.guess *= 2
+        self.executables.clear()
+        self.prepared.clear()
 
     def _places(self) -> dict[Res, Any]:
         return {r: self.store.place[r.key] for r in {*self.program.states, *self.program.writes} if r.key in self.store.place}
@@ -216,7 +230,11 @@ class Runner:
         self.compiled_shapes += 1
         if self.compiled_shapes >= 3:
             log.many_shapes(self.name, [f.shape for f in feeds], self.compiled_shapes)
-        made = compile_plan(plan, states, inputs)
+        token = guess.set(self.guess)
+        try:
+            made = compile_plan(plan, states, inputs)
+        finally:
+            guess.reset(token)
         if len(self.executables) >= MAX_EXECUTABLES:
             self.executables.popitem(last=False)
         self.executables[key] = made
@@ -224,12 +242,12 @@ class Runner:
 
     def fetched(self, results: list[Any]) -> list[Any]:
         """Returns the fetches among the results of a call, as the caller's own arrays."""
-        first = len(results) - len(self.program.fetches) - sum(1 + len(c.payload) for c in self.program.checks)
+        first = self.writes
         return own_all(results[first : first + len(self.program.fetches)])
 
     def raise_failed(self, results: list[Any]) -> None:
         """Raises the error of the first check whose flag is false."""
-        at = len(results) - sum(1 + len(c.payload) for c in self.program.checks)
+        at = self.writes + len(self.program.fetches)
         for c in self.program.checks:
             if not bool(np.asarray(results[at])):
                 raise checks.check_failed(c, results[at + 1 : at + 1 + len(c.payload)])
@@ -279,7 +297,11 @@ class Runner:
             executable = self._compiled(key, plan, [], values, [v for v in values if isinstance(v, np.ndarray)])
         with jax.enable_x64(True):
             outs = executable.call(*executable.constants, *values)
-        for ref, value in zip(segment.outputs, executable.results(outs), strict=True):
+        if executable.guessed and not bool(np.asarray(outs[-1])):
+            self.grow()
+            self._device_segment(index, segment, env)
+            return
+        for ref, value in zip(segment.outputs, executable.results(outs), strict=False):
             put(env, *ref, value)
 
     def _known(self, static: list[tuple[Ref, Any]], absent: list[Ref]) -> Env:

@@ -1,0 +1,211 @@
+"""DeviceList: a list of tensors as XLA loops carry it: one buffer with a first dimension of fixed size, and a count."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from ir.dtypes import DType
+from ir.optional_value import Optional
+from ir.shapes import Dims
+from ir.tensor_list import TensorList
+
+#: the size a list gets whose size nobody states: the trip count of the loop around, or a guess
+_capacity: ContextVar[int | None] = ContextVar("capacity", default=None)
+#: the first guess for loops whose trip count is not known; doubled when a run finds it too small
+guess: ContextVar[int] = ContextVar("guess", default=64)
+
+
+class Guesses:
+    """What a trace learns about lists whose final size it had to guess: the flags that tell whether the guess was too small."""
+
+    def __init__(self) -> None:
+        self.made = False
+        self.flags: list[Any] = []
+
+
+#: of the trace under way; None inside the bodies of loops and branches, whose values must not leak out
+guesses: ContextVar[Guesses | None] = ContextVar("guesses", default=None)
+
+
+@contextlib.contextmanager
+def inside() -> Iterator[None]:
+    """For the length of the trace of a body."""
+    token = guesses.set(None)
+    try:
+        yield
+    finally:
+        guesses.reset(token)
+
+
+@contextlib.contextmanager
+def capacity(size: int | None) -> Iterator[None]:
+    """Sets the size that lists get inside."""
+    token = _capacity.set(size)
+    try:
+        yield
+    finally:
+        _capacity.reset(token)
+
+
+@jax.tree_util.register_pytree_node_class
+class DeviceList:
+    """`count` elements in `storage`, a pytree of arrays with one more first dimension; `over` once more were pushed than fit.
+
+    `storage` is None until the type of the elements is known. `size` is what the first dimension is or will be.
+    """
+
+    def __init__(self, storage: Any, count: Any, over: Any, size: int | None, dtype: DType, dims: Dims) -> None:
+        self.storage = storage
+        self.count = count
+        self.over = over
+        self.size = size
+        self.dtype = dtype
+        self.dims = dims
+
+    def tree_flatten(self) -> tuple[Any, Any]:
+        """For JAX."""
+        return (self.storage, self.count, self.over), (self.size, self.dtype, self.dims)
+
+    @classmethod
+    def tree_unflatten(cls, aux: Any, parts: Any) -> "DeviceList":
+        """For JAX."""
+        return cls(*parts, *aux)
+
+    def _with(self, storage: Any, count: Any, over: Any = None) -> "DeviceList":
+        return DeviceList(storage, count, self.over if over is None else over, self.size, self.dtype, self.dims)
+
+    def allocated(self, element: Any) -> "DeviceList":
+        """This list with storage for elements like `element`."""
+        if self.storage is not None:
+            return self
+        size = self.size
+        if size is None:
+            size = _capacity.get()
+        if size is None:
+            size = guess.get()
+        storage = jax.tree.map(lambda x: jnp.zeros((size, *x.shape), x.dtype), element)
+        return DeviceList(storage, self.count, self.over, size, self.dtype, self.dims)
+
+    def grown_like(self, other: "DeviceList") -> "DeviceList":
+        """This list, if it has no storage, with storage of zeros like that of `other`."""
+        if self.storage is not None or other.storage is None:
+            return self
+        storage = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), other.storage)
+        return DeviceList(storage, self.count, self.over, other.size, self.dtype, self.dims)
+
+    def set(self, index: Any, element: Any) -> "DeviceList":
+        """The list with one element replaced."""
+        element = as_element(element)
+        made = self.allocated(element)
+        storage = jax.tree.map(lambda s, x: lax.dynamic_update_index_in_dim(s, x.astype(s.dtype), index, 0), made.storage, element)
+        return made._with(storage, made.count)
+
+    def get(self, index: Any, dims: Dims = None) -> Any:
+        """One element."""
+        if self.storage is None:
+            return zeros_of(self, dims)
+        return jax.tree.map(lambda s: lax.dynamic_index_in_dim(s, index, 0, keepdims=False), self.storage)
+
+    def push(self, element: Any) -> "DeviceList":
+        """The list with one more element."""
+        element = as_element(element)
+        made = self.allocated(element)
+        assert made.size is not None
+        full = made.count >= made.size
+        over = made.over | full
+        for inner in jax.tree.leaves(element, is_leaf=lambda x: isinstance(x, DeviceList)):
+            if isinstance(inner, DeviceList):
+                over = over | inner.over
+        done = made.set(jnp.minimum(made.count, made.size - 1), element)
+        return done._with(done.storage, made.count + 1, over)
+
+    def pop(self, dims: Dims = None) -> tuple["DeviceList", Any]:
+        """The list without its last element, and that element."""
+        last = self.count - 1
+        return self._with(self.storage, last), self.get(jnp.maximum(last, 0), dims)
+
+    def stack(self, dims: Dims = None) -> Any:
+        """The storage up to the count, which must be the whole of it."""
+        if self.storage is None:
+            return jnp.zeros((self.size or 0, *element_dims(self, dims)), self.dtype.np_dtype)
+        return self.storage
+
+    def zeros_like(self) -> "DeviceList":
+        """A list of as many zeros."""
+        return self._with(jax.tree.map(jnp.zeros_like, self.storage), self.count)
+
+    def plus(self, other: Any) -> "DeviceList":
+        """The element-wise sum."""
+        other = as_device(other)
+        if self.storage is None or other.storage is None:
+            return other if self.storage is None else self
+        return self._with(jax.tree.map(_sum, self.storage, other.storage), self.count)
+
+
+jax.tree_util.register_pytree_node(Optional, lambda o: ((o.value,), None), lambda _, parts: Optional(parts[0]))
+
+
+def _sum(a: Any, b: Any) -> Any:
+    return a + b if jnp.issubdtype(a.dtype, jnp.inexact) else jnp.maximum(a, b)  # counts of inner lists are equal
+
+
+def element_dims(value: DeviceList, dims: Dims) -> tuple[int, ...]:
+    """The shape of the elements of a list without storage. Raises ValueError when it is not known."""
+    for d in (value.dims, dims):
+        if d is not None and None not in d:
+            return tuple(s or 0 for s in d)
+    raise ValueError(f"the shape of the elements of an unset list is not known; it was stated as {value.dims} and {dims}")
+
+
+def zeros_of(value: DeviceList, dims: Dims) -> Any:
+    """What an element reads as that was never set."""
+    return jnp.zeros(element_dims(value, dims), value.dtype.np_dtype)
+
+
+def as_element(value: Any) -> Any:
+    """An element as it is stored."""
+    return as_device(value) if isinstance(value, (TensorList, DeviceList)) else jnp.asarray(value)
+
+
+def as_device(value: Any) -> DeviceList:
+    """A list in the form loops carry."""
+    if isinstance(value, DeviceList):
+        return value
+    count = jnp.asarray(len(value.items), np.int32)
+    none = jnp.asarray(False)
+    size = value.most if value.most >= 0 else None
+    set_ = [i for i in value.items if i is not None]
+    if not set_:
+        if value.items and value.dims is not None and None not in value.dims:
+            storage = jnp.zeros((len(value.items), *[d or 0 for d in value.dims]), value.dtype.np_dtype)
+            return DeviceList(storage, count, none, len(value.items), value.dtype, value.dims)
+        return DeviceList(None, count, none, len(value.items) if value.items else size, value.dtype, value.dims)
+    items = [as_element(i) for i in set_]
+    zero = jax.tree.map(jnp.zeros_like, items[0])
+    rest = iter(items)
+    full = [zero if i is None else next(rest) for i in value.items]
+    room = max(len(full), size if size is not None else _room(len(full)))
+    storage = jax.tree.map(lambda *xs: _padded(jnp.stack(xs), room), *full)
+    return DeviceList(storage, count, none, room, value.dtype, value.dims)
+
+
+def _room(count: int) -> int:
+    """The first dimension for a list of `count` elements to which a loop may push."""
+    bound = _capacity.get()
+    return count if bound is None else count + bound
+
+
+def _padded(array: Any, size: int) -> Any:
+    return array if array.shape[0] == size else jnp.pad(array, [(0, size - array.shape[0])] + [(0, 0)] * (array.ndim - 1))
+
+
+def overflows(values: Sequence[Any]) -> list[Any]:
+    """The flags of the lists among values: true when one was too small."""
+    leaves = jax.tree.leaves(list(values), is_leaf=lambda x: isinstance(x, DeviceList))
+    return [x.over for x in leaves if isinstance(x, DeviceList)]
