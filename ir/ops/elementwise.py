@@ -427,7 +427,10 @@ def _sorted_boundaries(c: Infer) -> Dims:
     return same(c)
 
 
-@op("Bucketize", _sorted_boundaries, out="output: int32", api="contrib.slim.bucketize", rename={"input_tensor": "input"}, T=TypeSet("int32 int64 float32 float64"))
+COUNTED = TypeSet("int32 int64 float32 float64")
+
+
+@op("Bucketize", _sorted_boundaries, out="output: int32", api="contrib.slim.bucketize", rename={"input_tensor": "input"}, T=COUNTED)
 def bucketize(input_tensor: T, boundaries: Floats, name: str | None = None) -> Tensor:
     """Returns the number of the bucket that each element of `input_tensor` falls into: how many boundaries are not above it.
 
