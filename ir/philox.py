@@ -7,8 +7,7 @@ A random op owns a state, a uint64 array of three entries:
     state[2]   the position: how many blocks of four 32-bit numbers earlier runs have reserved
 
 Everything here is a function of arrays, NumPy's or (with 64-bit types enabled) JAX's. A kernel reserves blocks before it draws;
-what it reserves depends on the size of the output only, so the next run's position is known whatever was drawn. Draws that take a
-varying number of blocks loop: `loop` and `lgamma` are NumPy's unless a lowering passes XLA's.
+what it reserves depends on the size of the output only, so the next run's position is known whatever was drawn.
 
 Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011), and TensorFlow's header random_distributions.h.
 """
@@ -16,7 +15,7 @@ Source: J. Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (2011), 
 import math
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import ml_dtypes
 import numpy as np
@@ -25,17 +24,53 @@ from ir import xp
 from ir.errors import InvalidArgumentError
 
 Array = Any
-Loop = Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], Any]
 
 #: blocks that TensorFlow reserves per number drawn
 RESERVED = 256
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
-_WEYL = (0x9E3779B9, 0xBB67AE85)
+_WEYL = (np.uint64(0x9E3779B9), np.uint64(0xBB67AE85))
 _ROUNDS = 10
 _LOW = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
 _U32 = np.dtype(np.uint32)
 _U64 = np.dtype(np.uint64)
+
+
+class Engine(NamedTuple):
+    """What NumPy and XLA say differently: `repeat(n, body, carry)`, `loop(cond, body, carry)` and the logarithm of gamma."""
+
+    repeat: Callable[[int, Callable[[Any], Any], Any], Any]
+    loop: Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], Any]
+    lgamma: Callable[[Array], Array]
+
+
+def _python_repeat(n: int, body: Callable[[Any], Any], carry: Any) -> Any:
+    for _ in range(n):
+        carry = body(carry)
+    return carry
+
+
+def _python_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], carry: Any) -> Any:
+    while cond(carry):
+        carry = body(carry)
+    return carry
+
+
+def _numpy_lgamma(x: Array) -> Array:
+    return np.vectorize(math.lgamma, otypes=[np.float64])(x)
+
+
+_NUMPY = Engine(_python_repeat, _python_loop, _numpy_lgamma)
+_foreign: list[Engine] = []
+
+
+def register(engine: Engine) -> None:
+    """Makes `engine` the one for arrays that are not NumPy's."""
+    _foreign[:] = [engine]
+
+
+def _engine(state: Array) -> Engine:
+    return _NUMPY if xp.is_numpy(state) else _foreign[0]
 
 
 def initial_state(attrs: Mapping[str, Any], entropy: Callable[[], int] | None = None) -> np.ndarray[Any, Any]:
@@ -55,10 +90,10 @@ def initial_state(attrs: Mapping[str, Any], entropy: Callable[[], int] | None = 
 
 def stateless_state(seed: Array) -> Array:
     """Returns the state that the two integers of `seed` give an op that keeps none."""
-    low, high = _split(xp.astype(xp.astype(xp.reshape(seed, (2,)), np.int64), _U64))
-    key = np.array([0x3EC8F720], np.uint32), np.array([0x02461E29], np.uint32)
-    mixed = _rounds([low[:1], high[:1], low[1:], high[1:]], key)
-    return xp.concatenate([_join(mixed[0], mixed[1]), _join(mixed[2], mixed[3]), np.zeros(1, np.uint64)])
+    given = xp.astype(xp.astype(xp.reshape(seed, (2,)), np.int64), _U64)
+    key = np.array([0x02461E293EC8F720], np.uint64)
+    first, second = _mixed(_swapped(given[:1]), _swapped(given[1:]), key)
+    return xp.concatenate([_swapped(first), _swapped(second), np.zeros(1, np.uint64)])
 
 
 def advanced(state: Array, blocks: int) -> Array:
@@ -69,28 +104,27 @@ def advanced(state: Array, blocks: int) -> Array:
 # -- the generator -----------------------------------------------------------------------------------
 
 
-def _split(x: Array) -> tuple[Array, Array]:
-    return xp.astype(x & _LOW, _U32), xp.astype(x >> _32, _U32)
+def _swapped(x: Array) -> Array:
+    return (x << _32) | (x >> _32)
 
 
-def _join(low: Array, high: Array) -> Array:
-    return xp.astype(low, _U64) | (xp.astype(high, _U64) << _32)
+def _mixed(first: Array, second: Array, key: Array) -> tuple[Array, Array]:
+    """Ten rounds on the two halves of counters, as are the halves of the result: (word 0, word 1) and (word 2, word 3), high word first."""
+
+    def mix(carry: Any) -> Any:
+        a, b, k0, k1 = carry
+        new_a = (b >> _32) * _MULTIPLIERS[1] ^ (a << _32) ^ (k0 << _32)
+        new_b = (a >> _32) * _MULTIPLIERS[0] ^ (b << _32) ^ (k1 << _32)
+        return new_a, new_b, k0 + _WEYL[0], k1 + _WEYL[1]
+
+    second = second + first * np.uint64(0)  # of one shape
+    out = _engine(first).repeat(_ROUNDS, mix, (first, second, key & _LOW, key >> _32))
+    return out[0], out[1]
 
 
-def _rounds(counter: list[Array], key: tuple[Array, Array]) -> list[Array]:
-    c0, c1, c2, c3 = counter
-    for i in range(_ROUNDS):
-        k0 = key[0] + np.array([_WEYL[0] * i & 0xFFFFFFFF], np.uint32)
-        k1 = key[1] + np.array([_WEYL[1] * i & 0xFFFFFFFF], np.uint32)
-        low0, high0 = _split(xp.astype(c0, _U64) * _MULTIPLIERS[0])
-        low1, high1 = _split(xp.astype(c2, _U64) * _MULTIPLIERS[1])
-        c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-    return [c0, c1, c2, c3]
-
-
-def blocks_at(state: Array, positions: Array) -> list[Array]:
-    """Returns the four 32-bit numbers of each block of a vector of positions, counted from the state's own."""
-    return _rounds([*_split(positions + state[2:3]), *_split(state[1:2])], _split(state[0:1]))
+def halves_at(state: Array, positions: Array) -> tuple[Array, Array]:
+    """Returns the two 64-bit halves of each block of a vector of positions, counted from the state's own."""
+    return _mixed(_swapped(positions + state[2:3]), _swapped(state[1:2]), state[0:1])
 
 
 def _positions(state: Array, count: int, step: int = 1) -> Array:
@@ -101,19 +135,18 @@ def _interleaved(columns: list[Array], count: int) -> Array:
     return xp.reshape(xp.stack(columns, axis=-1), (-1,))[:count]
 
 
+def _halves(state: Array, count: int) -> Array:
+    """The first `count` halves of blocks."""
+    return _interleaved(list(halves_at(state, _positions(state, -(-count // 2)))), count)
+
+
+def _words(half: Array) -> list[Array]:
+    return [xp.astype(half >> _32, _U32), xp.astype(half & _LOW, _U32)]
+
+
 def words(state: Array, count: int) -> Array:
     """Returns the first `count` 32-bit numbers of the stream."""
-    return _interleaved(blocks_at(state, _positions(state, -(-count // 4))), count)
-
-
-def _doubles(blocks: list[Array]) -> tuple[Array, Array]:
-    return _to_float64(blocks[0], blocks[1]), _to_float64(blocks[2], blocks[3])
-
-
-def double_words(state: Array, count: int) -> Array:
-    """Returns the first `count` 64-bit numbers of the stream."""
-    b = blocks_at(state, _positions(state, -(-count // 2)))
-    return _interleaved([_join(b[0], b[1]), _join(b[2], b[3])], count)
+    return _interleaved(_words(_halves(state, -(-count // 2))), count)
 
 
 # -- uniform -----------------------------------------------------------------------------------------
@@ -123,14 +156,14 @@ def _to_float32(x: Array) -> Array:
     return xp.astype(x & np.uint32(0x7FFFFF), np.float32) * np.float32(2.0**-23)
 
 
-def _to_float64(x0: Array, x1: Array) -> Array:
-    return xp.astype(_join(x1, x0 & np.uint32(0xFFFFF)), np.float64) * np.float64(2.0**-52)
+def _to_float64(half: Array) -> Array:
+    return xp.astype(half & np.uint64(2**52 - 1), np.float64) * np.float64(2.0**-52)
 
 
 def uniform(state: Array, count: int, dtype: np.dtype[Any]) -> Array:
     """Returns `count` numbers in [0, 1) of a floating point type."""
     if dtype == np.float64:
-        return _interleaved(list(_doubles(blocks_at(state, _positions(state, -(-count // 2))))), count)
+        return _to_float64(_halves(state, count))
     x = words(state, count)
     if dtype == np.float32:
         return _to_float32(x)
@@ -140,46 +173,37 @@ def uniform(state: Array, count: int, dtype: np.dtype[Any]) -> Array:
 
 def uniform_int(state: Array, count: int, low: Array, high: Array, dtype: np.dtype[Any]) -> Array:
     """Returns `count` integers in [low, high) of type int32 or int64; a slight bias is TensorFlow's."""
-    unsigned = np.dtype(np.uint32) if dtype == np.int32 else np.dtype(np.uint64)
-    x = words(state, count) if dtype == np.int32 else double_words(state, count)
-    low, high = (xp.astype(xp.reshape(v, (1,)), unsigned) for v in (low, high))
+    x = words(state, count) if dtype == np.int32 else _swapped(_halves(state, count))
+    low, high = (xp.astype(xp.reshape(v, (1,)), x.dtype) for v in (low, high))
     return xp.astype(low + xp.remainder(x, high - low), dtype)
 
 
 # -- normal ------------------------------------------------------------------------------------------
 
 
-def _box_muller(u1: Array, u2: Array) -> tuple[Array, Array]:
+def _box_muller(u1: Array, u2: Array) -> list[Array]:
     kind = u1.dtype.type
     radius = xp.sqrt(kind(-2) * xp.log(xp.maximum(u1, kind(1e-7))))
     angle = xp.astype(xp.astype(u2, np.float64) * np.float64(2 * math.pi), u1.dtype)
-    return xp.sin(angle) * radius, xp.cos(angle) * radius
+    return [xp.sin(angle) * radius, xp.cos(angle) * radius]
 
 
-def _normals(blocks: list[Array], double: bool) -> list[Array]:
+def _normals(halves: tuple[Array, Array], double: bool) -> list[Array]:
     """The normal deviates of a block: four in single precision, two in double."""
     if double:
-        return list(_box_muller(*_doubles(blocks)))
-    u = [_to_float32(b) for b in blocks]
-    return [*_box_muller(u[0], u[1]), *_box_muller(u[2], u[3])]
+        return _box_muller(_to_float64(halves[0]), _to_float64(halves[1]))
+    return [x for h in halves for x in _box_muller(*map(_to_float32, _words(h)))]
 
 
 def normal(state: Array, count: int, dtype: np.dtype[Any]) -> Array:
     """Returns `count` standard normal deviates."""
-    double = dtype == np.float64
-    width = 2 if double else 4
-    columns = _normals(blocks_at(state, _positions(state, -(-count // width))), double)
-    return xp.astype(_interleaved(columns, count), dtype)
+    if dtype == np.float64:
+        return _interleaved(_normals(halves_at(state, _positions(state, -(-count // 2))), True), count)
+    pairs = _box_muller(*map(_to_float32, _words(_halves(state, -(-count // 2)))))
+    return xp.astype(_interleaved(pairs, count), dtype)
 
 
-def python_loop(cond: Callable[[Any], Any], body: Callable[[Any], Any], carry: Any) -> Any:
-    """Repeats `carry = body(carry)` while `cond(carry)`: the loop of NumPy arrays."""
-    while cond(carry):
-        carry = body(carry)
-    return carry
-
-
-def truncated_normal(state: Array, count: int, dtype: np.dtype[Any], loop: Loop = python_loop) -> Array:
+def truncated_normal(state: Array, count: int, dtype: np.dtype[Any]) -> Array:
     """Returns `count` standard normal deviates between -2 and 2.
 
     Outputs come in groups (4, or 2 in double precision), each of which owns a stretch of the stream and takes the first
@@ -193,21 +217,21 @@ def truncated_normal(state: Array, count: int, dtype: np.dtype[Any], loop: Loop 
 
     def draw(carry: Any) -> Any:
         step, filled, slots = carry
-        for x in _normals(blocks_at(state, start + step), double):
+        for x in _normals(halves_at(state, start + step), double):
             inside = abs(x) < 2
             slots = [xp.where(inside & (filled == i), x, s) for i, s in enumerate(slots)]
             filled = filled + xp.astype(inside, np.int32)
         return step + np.uint64(1), filled, slots
 
-    first = draw((np.uint64(0) * state[2], xp.astype(zero, np.int32), [zero] * width))
-    _, _, slots = loop(lambda carry: xp.any(carry[1] < width), draw, first)
+    first = (state[2] * np.uint64(0), xp.astype(zero, np.int32), [zero] * width)
+    _, _, slots = _engine(state).loop(lambda carry: xp.any(carry[1] < width), draw, first)
     return xp.astype(_interleaved(slots, count), dtype)
 
 
 # -- gamma and Poisson: one stretch of the stream per output -------------------------------------------
 
 
-def gamma(state: Array, alpha: Array, samples: int, loop: Loop = python_loop) -> Array:
+def gamma(state: Array, alpha: Array, samples: int) -> Array:
     """Returns gamma deviates of shape [samples, number of alphas] in float64.
 
     Source: G. Marsaglia and W. Tsang, "A simple method for generating gamma variables" (2000).
@@ -223,8 +247,8 @@ def gamma(state: Array, alpha: Array, samples: int, loop: Loop = python_loop) ->
 
     def take(position: Array, left: Array, kept: Array, wanted: Array, normals: bool) -> tuple[Array, Array, Array, Array]:
         """Takes a number from the buffer of a lane, filling it when it is empty: last number first."""
-        blocks = blocks_at(state, start + position)
-        pair = _normals(blocks, True) if normals else _doubles(blocks)
+        halves = halves_at(state, start + position)
+        pair = _normals(halves, True) if normals else list(map(_to_float64, halves))
         fill = wanted & (left == 0)
         value = xp.where(fill, pair[1], kept)
         kept = xp.where(fill, pair[0], kept)
@@ -243,19 +267,15 @@ def gamma(state: Array, alpha: Array, samples: int, loop: Loop = python_loop) ->
         return position, left_n, kept_n, left_u, kept_u, xp.where(accepted, d * v, result), done | accepted
 
     one = a == 1
-    first = attempt((start * np.uint64(0), none, zero, none, zero, zero, one))
-    position, _, _, left_u, kept_u, result, _ = loop(lambda carry: xp.any(~carry[6]), attempt, first)
+    first = (start * np.uint64(0), none, zero, none, zero, zero, one)
+    position, _, _, left_u, kept_u, result, _ = _engine(state).loop(lambda carry: xp.any(~carry[6]), attempt, first)
     _, _, _, b = take(position, left_u, kept_u, below | one, False)
     boost = xp.where(below, b, 1.0) ** (1 / a)
     out = xp.where(one, -xp.log1p(-b), result * boost)
     return xp.reshape(out, (alphas, samples)).T
 
 
-def _lgamma(x: Array) -> Array:
-    return np.vectorize(math.lgamma, otypes=[np.float64])(x)
-
-
-def poisson(state: Array, rate: Array, samples: int, highest: float, loop: Loop = python_loop, lgamma: Callable[[Array], Array] = _lgamma) -> Array:
+def poisson(state: Array, rate: Array, samples: int, highest: float) -> Array:
     """Returns Poisson deviates of shape [samples, number of rates] in float64, none above `highest`.
 
     Sources: Knuth's multiplication of uniforms for rates below 10, else W. Hörmann, "The transformed rejection method for
@@ -271,10 +291,11 @@ def poisson(state: Array, rate: Array, samples: int, highest: float, loop: Loop 
     a = -0.059 + 0.02483 * b
     inverse = 1.1239 + 1.1328 / (b - 3.4)
     log_rate = xp.log(large)
+    engine = _engine(state)
 
     def attempt(carry: Any) -> Any:
         position, product, count, result, done = carry
-        first, second = _doubles(blocks_at(state, start + position))
+        first, second = map(_to_float64, halves_at(state, start + position))
         for u in (second, first):  # small rates: one factor a number
             product = product * u
             finished = small & ~done & (product <= limit)
@@ -288,13 +309,12 @@ def poisson(state: Array, rate: Array, samples: int, highest: float, loop: Loop 
         refused = (k < 0) | ((shifted < 0.013) & (v > shifted))
         kept = xp.maximum(k, 0.0)
         s = xp.log(xp.maximum(v, 1e-300) * inverse / (a / (shifted * shifted) + b))
-        slow = ~refused & (s <= -large + kept * log_rate - lgamma(kept + 1))
+        slow = ~refused & (s <= -large + kept * log_rate - engine.lgamma(kept + 1))
         accepted = ~small & ~done & (k <= highest) & (fast | slow)
         return position + np.uint64(1), product, count, xp.where(accepted, k, result), done | accepted
 
     zero = r * 0
-    carry = attempt((start * np.uint64(0), zero + 1, zero, zero, zero != 0))
-    out = loop(lambda c: xp.any(~c[4]), attempt, carry)[3]
+    out = engine.loop(lambda c: xp.any(~c[4]), attempt, (start * np.uint64(0), zero + 1, zero, zero, zero != 0))[3]
     return xp.reshape(out, (rates, samples)).T
 
 
@@ -340,12 +360,12 @@ class _Source:
         self.at = 0
 
     def take(self, normals: bool) -> list[Any]:
-        blocks = blocks_at(self.state, np.array([self.at], np.uint64))
+        halves = halves_at(self.state, np.array([self.at], np.uint64))
         self.at += 1
         if normals:
-            columns = _normals(blocks, self.double)
+            columns = _normals(halves, self.double)
         else:
-            columns = list(_doubles(blocks)) if self.double else [_to_float32(b) for b in blocks]
+            columns = [_to_float64(h) if self.double else _to_float32(w) for h in halves for w in ([h] if self.double else _words(h))]
         return [c[0] for c in columns]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ir import xp
 from ir.build import export, grad, op
-from ir.convert import convert_to_tensor, get_default_graph
+from ir.convert import convert_to_tensor, get_default_graph, is_tensor_like
 from ir.dtypes import ANY, FLOAT
 from ir.infer import Infer, no_outputs, same, with_rank
 from ir.opdef import Bool, In, String, T
@@ -115,6 +115,9 @@ def assert_(condition: Any, data: Any, summarize: int | None = None, name: str |
     It must be run: put what depends on it under `tf.control_dependencies([tf.Assert(...)])`.
     """
     with get_default_graph().name_scope(name or "Assert"):
+        for d in data:
+            if not is_tensor_like(d):
+                convert_to_tensor(d)  # TensorFlow 1 makes these constants twice, and seeds follow from the number of operations
         return _assert(condition, data, 3 if summarize is None else summarize, name="Assert")
 
 

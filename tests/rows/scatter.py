@@ -88,7 +88,7 @@ ROWS = [
     *[Row(f"Scatter{h}", on_ref(h.lower()), [X, TWICE, np.float32(3)], rows_of(h), id="scalar update", forget=False) for h in COMBINE],
     *[Row(f"ResourceScatter{h}", on_handle(h.lower()), [I, np.array([0, 3, 3]), J], rows_of(h), id="integers", forget=False) for h in COMBINE],
     *[Row(f"ScatterNd{h}", on_ref(f"nd_{h.lower()}"), [X, PLACES, uniform(3)], elements_of(h), id="elements", forget=False) for h in ("Update", "Add", "Sub")],
-    *[Row(f"ScatterNd{h}", on_ref(f"nd_{h.lower()}"), [X, TWICE[:, None], UPDATES], elements_of(h), id="slices", forget=False) for h in ("Update", "Add", "Sub")],
+    *[Row(f"ScatterNd{h}", on_ref(f"nd_{h.lower()}"), [X, TWICE[:, None], UPDATES], elements_of(h), id="rows", forget=False) for h in ("Update", "Add", "Sub")],
     *[
         Row(f"ResourceScatterNd{h}", on_handle(f"nd_{h.lower()}"), [X, PLACES[None], uniform(1, 3)], elements_of(h), id="elements", forget=False)
         for h in ("Update", "Add", "Sub")
