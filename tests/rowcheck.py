@@ -37,15 +37,24 @@ WIDER = {"float16": "float64", "bfloat16": "float64", "float32": "float64", "com
 FAST_COMPILE = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
-def _collect(kind: str) -> list[Any]:
-    found: list[Any] = []
+ROWS: list[Row] = []
+ERRORS: list[ErrorRow] = []
+#: files of rows that do not load, and why; a test shows them, so that one does not hide the others
+BROKEN: dict[str, str] = {}
+
+
+def _collect() -> None:
     for m in pkgutil.iter_modules(tests.rows.__path__):
-        found += getattr(importlib.import_module(f"tests.rows.{m.name}"), kind, [])
-    return found
+        try:
+            module = importlib.import_module(f"tests.rows.{m.name}")
+        except Exception as e:
+            BROKEN[m.name] = f"{type(e).__name__}: {e}"
+            continue
+        ROWS.extend(getattr(module, "ROWS", []))
+        ERRORS.extend(getattr(module, "ERRORS", []))
 
 
-ROWS: list[Row] = _collect("ROWS")
-ERRORS: list[ErrorRow] = _collect("ERRORS")
+_collect()
 
 
 def names(rows: Sequence[Any]) -> list[str]:
@@ -127,7 +136,7 @@ def program(b: Built, fetches: Sequence[Tensor], extra: Sequence[Tensor] = ()) -
 def run(graph: Graph, fetches: Sequence[Tensor], inputs: Sequence[Tensor], feeds: Sequence[np.ndarray], compiled: bool) -> list[Any]:
     """Runs tensors as a Session does, compiled or, where that is cheap, on NumPy arrays."""
     runner = Runner(Store(), cut(graph, list(fetches), list(inputs)), "row", lambda: 0, eager=not compiled)
-    return runner.run([np.array(f) for f in feeds])
+    return runner.first([np.array(f) for f in feeds])
 
 
 def on_numpy(p: Program, feeds: Sequence[np.ndarray]) -> list[np.ndarray]:

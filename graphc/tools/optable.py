@@ -3,7 +3,8 @@
     python -m graphc.tools.optable            the table
     python -m graphc.tools.optable --reasons  with the reasons for having no gradient
 
-It reads the same data as the compiler and the tests, so it cannot drift from them.
+It reads the same data as the compiler and the tests, so it cannot drift from them. The tables are full once graphc is imported,
+which importing this module does first.
 """
 
 import importlib
@@ -11,7 +12,6 @@ import pkgutil
 import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 
 from graphc.lowering.table import LOWERINGS
 from ir.dtypes import TypeSet
@@ -21,25 +21,15 @@ ROOT = Path(__file__).resolve().parents[2]
 HEADER = ("op", "types", "gradient", "rows", "runs on", "computed by")
 
 
-def load_everything() -> None:
-    """Imports every op family and every lowering, so that the tables are full."""
-    for package in ("ir.ops", "graphc.lowering"):
-        modules_below(package)
-
-
-def modules_below(package: str) -> list[ModuleType]:
-    """Imports and returns the modules of a package, those of its sub-packages included."""
-    top = importlib.import_module(package)
-    return [importlib.import_module(m.name) for m in pkgutil.walk_packages(top.__path__, package + ".")]
-
-
 def row_counts() -> Counter[str]:
     """Returns the number of rows per op type; empty where the tests are not at hand."""
-    if not (ROOT / "tests" / "rows").is_dir():
+    folder = ROOT / "tests" / "rows"
+    if not folder.is_dir():
         return Counter()
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    return Counter(row.op for m in modules_below("tests.rows") for row in getattr(m, "ROWS", ()))
+    modules = [importlib.import_module(f"tests.rows.{m.name}") for m in pkgutil.iter_modules([str(folder)])]
+    return Counter(row.op for m in modules for row in getattr(m, "ROWS", ()))
 
 
 def types_of(d: OpDef) -> str:
@@ -75,7 +65,6 @@ def computer_of(d: OpDef) -> str:
 
 def table(reasons: bool = False) -> list[tuple[str, ...]]:
     """Returns the lines of the table, sorted by op type."""
-    load_everything()
     rows = row_counts()
     return [(n, types_of(d), gradient_of(d, reasons), str(rows[n]), place_of(d), computer_of(d)) for n, d in sorted(TABLE.items())]
 
