@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from ir.backprop import Pass, trainable
 from ir.build import create, grad
 from ir.convert import convert_to_tensor, get_default_graph
 from ir.dtypes import DType, int32, variant
 from ir.func_graph import FuncGraph, add_to_library
 from ir.funcref import FuncRef
 from ir.function import Function, FunctionBody
-from ir.gradients import Pass, trainable
 from ir.graph import Graph
 from ir.opdef import TABLE
 from ir.ops.compare import greater

@@ -12,7 +12,7 @@ CODE = {n: s for n, s in FOUND.items() if s.path.name != "__init__.py"}
 
 #: from the bottom up; a module may import modules of its own layer and of those below
 LAYERS = [
-    ["ir.errors", "ir.dtypes", "ir.shapes", "ir.location", "ir.stacks", "ir.device", "ir.xp", "ir.philox", "ir.tensor_list"],
+    ["ir.errors", "ir.dtypes", "ir.shapes", "ir.location", "ir.stacks", "ir.device", "ir.xp", "ir.philox", "ir.tensor_list", "ir.optional_value"],
     ["ir.tensor", "ir.graph", "ir.indexed_slices", "ir.function", "ir.funcref"],
     ["ir.opdef", "ir.static", "ir.infer", "ir.convert", "ir.build", "ir.scopes", "ir.random_seed", "ir.sparse_tensor"],
     ["ir.ops"],

@@ -97,6 +97,13 @@ def scatter(tensor: Any, indices: Any, element_shape: Any, num_elements: Any, na
     return DeviceList(storage, jnp.asarray(n, np.int32), jnp.asarray(False), n, empty.dtype, tuple(tensor.shape[1:]))
 
 
+@lowers("TensorListScatter")
+def scatter_v1(tensor: Any, indices: Any, element_shape: Any, name: Any = None) -> Any:
+    if _known(indices):
+        return _host("TensorListScatter", tensor, indices, element_shape)
+    return scatter(tensor, indices, element_shape, -1)
+
+
 @lowers("TensorListScatterIntoExistingList")
 def scatter_into(input_handle: Any, tensor: Any, indices: Any, name: Any = None) -> Any:
     if isinstance(input_handle, TensorList) and _known(indices):

@@ -14,7 +14,7 @@ from ir.indexed_slices import IndexedSlices
 from ir.ops.basic import group, no_op
 from ir.ops.clip import clip_by_global_norm, clip_by_norm, global_norm
 from ir.ops.compare import equal
-from ir.ops.control_flow import cond
+from ir.control_flow import cond
 from ir.ops.gather import gather
 from ir.ops.layout import zeros
 from ir.ops.statistics import count_nonzero
