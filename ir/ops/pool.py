@@ -376,7 +376,7 @@ def avg_pool(
 
 
 def _pool1d(fn: Any, input: Any, ksize: Any, strides: Any, padding: Any, data_format: str | None, scope_name: str) -> Tensor:
-    with get_default_graph().name_scope(scope_name):
+    with get_default_graph().name_scope(scope_name) as scope:
         data_format = data_format or "NWC"
         channels_first = data_format.startswith("NC")
         axis = 2 if channels_first else 1
@@ -385,7 +385,7 @@ def _pool1d(fn: Any, input: Any, ksize: Any, strides: Any, padding: Any, data_fo
         ksize.insert(axis, 1)
         strides.insert(axis, 1)
         wide = expand_dims(convert_to_tensor(input), axis)
-        return squeeze(fn(wide, ksize, strides, padding, "NCHW" if channels_first else "NHWC"), axis=[axis])
+        return squeeze(fn(wide, ksize, strides, padding, "NCHW" if channels_first else "NHWC", name=scope), axis=[axis])
 
 
 @export("nn.max_pool1d")
