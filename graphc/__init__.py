@@ -14,7 +14,7 @@ executable. The packages, in the order in which a program passes through them:
 Every other module here is a TF1 namespace: `graphc.nn` is `tf.nn`. Namespaces are written by `graphc/tools/namespaces.py` from
 what definitions say of themselves (`api=`, `@export`, `__exports__`); nothing inside imports them.
 """
-# ruff: noqa: I001
+# ruff: noqa: F401, I001
 
 import typing as _typing
 
@@ -27,23 +27,31 @@ from ir.ops import arith as _ops_arith
 from ir.ops import basic as _ops_basic
 from ir.ops import batch_norm as _ops_batch_norm
 from ir.ops import bitwise as _ops_bitwise
+from ir.ops import blocks as _ops_blocks
 from ir.ops import broadcast as _ops_broadcast
 from ir.ops import cast as _ops_cast
 from ir.ops import clip as _ops_clip
+from ir.ops import color as _ops_color
 from ir.ops import compare as _ops_compare
 from ir.ops import complex as _ops_complex
+from ir.ops import contraction as _ops_contraction
 from ir.ops import control as _ops_control
 from ir.ops import conv as _ops_conv
+from ir.ops import crop as _ops_crop
 from ir.ops import cumulative as _ops_cumulative
 from ir.ops import debug as _ops_debug
+from ir.ops import diag as _ops_diag
 from ir.ops import elementwise as _ops_elementwise
 from ir.ops import embedding as _ops_embedding
 from ir.ops import gather as _ops_gather
+from ir.ops import histogram as _ops_histogram
+from ir.ops import indexing as _ops_indexing
 from ir.ops import internal as _ops_internal
 from ir.ops import joining as _ops_joining
 from ir.ops import layout as _ops_layout
 from ir.ops import loss as _ops_loss
 from ir.ops import matmul as _ops_matmul
+from ir.ops import morphology as _ops_morphology
 from ir.ops import nn as _ops_nn
 from ir.ops import norm as _ops_norm
 from ir.ops import optional as _ops_optional
@@ -51,15 +59,20 @@ from ir.ops import packing as _ops_packing
 from ir.ops import padding as _ops_padding
 from ir.ops import partition as _ops_partition
 from ir.ops import pool as _ops_pool
+from ir.ops import printing as _ops_printing
 from ir.ops import quantize as _ops_quantize
 from ir.ops import random as _ops_random
 from ir.ops import reduce as _ops_reduce
+from ir.ops import resize as _ops_resize
 from ir.ops import scatter as _ops_scatter
 from ir.ops import scatter_util as _ops_scatter_util
 from ir.ops import segment as _ops_segment
 from ir.ops import select as _ops_select
 from ir.ops import slicing as _ops_slicing
+from ir.ops import sorting as _ops_sorting
+from ir.ops import sparse as _ops_sparse
 from ir.ops import sparse_segment as _ops_sparse_segment
+from ir.ops import sparse_structure as _ops_sparse_structure
 from ir.ops import special as _ops_special
 from ir.ops import spectral as _ops_spectral
 from ir.ops import state as _ops_state
@@ -88,11 +101,12 @@ from graphc.lowering import joining as _lowering_joining
 from graphc.lowering import lists as _lowering_lists
 from graphc.lowering import lower as _lowering_lower
 from graphc.lowering import matmul as _lowering_matmul
+from graphc.lowering import morphology as _lowering_morphology
 from graphc.lowering import namespace as _lowering_namespace
-from graphc.lowering import optional as _lowering_optional
 from graphc.lowering import pool as _lowering_pool
 from graphc.lowering import random as _lowering_random
 from graphc.lowering import slicing as _lowering_slicing
+from graphc.lowering import sorting as _lowering_sorting
 from graphc.lowering import special as _lowering_special
 from graphc.lowering import statistics as _lowering_statistics
 from graphc.lowering import table as _lowering_table
@@ -123,6 +137,7 @@ from graphc import random as random
 from graphc import signal as signal
 from graphc import sparse as sparse
 from graphc import spectral as spectral
+from graphc import strings as strings
 from graphc import tpu as tpu
 from graphc import train as train
 from graphc import version as version
@@ -205,6 +220,10 @@ from graphc.variables.variable import disable_resource_variables as disable_reso
 from graphc.variables.variable import enable_resource_variables as enable_resource_variables
 from graphc.variables.variable import resource_variables_enabled as resource_variables_enabled
 from graphc.variables.variable import variable_creator_scope as variable_creator_scope
+from ir.backprop import RegisterGradient as RegisterGradient
+from ir.backprop import not_differentiable as NoGradient
+from ir.backprop import not_differentiable as NotDifferentiable
+from ir.backprop import not_differentiable as no_gradient
 from ir.control_flow import case as case
 from ir.control_flow import cond as cond
 from ir.control_flow import switch_case as switch_case
@@ -245,14 +264,10 @@ from ir.dtypes import uint8 as uint8
 from ir.dtypes import variant as variant
 from ir.errors import OpError as OpError
 from ir.gradients import AggregationMethod as AggregationMethod
-from ir.gradients import RegisterGradient as RegisterGradient
 from ir.gradients import UnconnectedGradients as UnconnectedGradients
 from ir.gradients import custom_gradient as custom_gradient
 from ir.gradients import gradients as gradients
 from ir.gradients import hessians as hessians
-from ir.gradients import not_differentiable as NoGradient
-from ir.gradients import not_differentiable as NotDifferentiable
-from ir.gradients import not_differentiable as no_gradient
 from ir.graph import Graph as Graph
 from ir.graphdef.protos import AttrValue as AttrValue
 from ir.graphdef.protos import GraphDef as GraphDef
@@ -294,6 +309,15 @@ from ir.ops.basic import placeholder as placeholder
 from ir.ops.basic import placeholder_with_default as placeholder_with_default
 from ir.ops.basic import stop_gradient as stop_gradient
 from ir.ops.basic import tuple_ as tuple
+from ir.ops.blocks import batch_to_space as batch_to_space
+from ir.ops.blocks import batch_to_space_nd as batch_to_space_nd
+from ir.ops.blocks import depth_to_space as depth_to_space
+from ir.ops.blocks import extract_image_patches as extract_image_patches
+from ir.ops.blocks import extract_volume_patches as extract_volume_patches
+from ir.ops.blocks import required_space_to_batch_paddings as required_space_to_batch_paddings
+from ir.ops.blocks import space_to_batch as space_to_batch
+from ir.ops.blocks import space_to_batch_nd as space_to_batch_nd
+from ir.ops.blocks import space_to_depth as space_to_depth
 from ir.ops.cast import bitcast as bitcast
 from ir.ops.cast import cast as cast
 from ir.ops.cast import conj as conj
@@ -323,6 +347,8 @@ from ir.ops.complex import angle as angle
 from ir.ops.complex import complex_ as complex
 from ir.ops.complex import imag as imag
 from ir.ops.complex import real as real
+from ir.ops.contraction import einsum as einsum
+from ir.ops.contraction import tensordot as tensordot
 from ir.ops.cumulative import cumprod as cumprod
 from ir.ops.cumulative import cumsum as cumsum
 from ir.ops.debug import add_check_numerics_ops as add_check_numerics_ops
@@ -330,6 +356,14 @@ from ir.ops.debug import assert_ as Assert
 from ir.ops.debug import check_numerics as check_numerics
 from ir.ops.debug import print_v1 as Print
 from ir.ops.debug import verify_tensor_all_finite as verify_tensor_all_finite
+from ir.ops.diag import diag as diag
+from ir.ops.diag import diag_part as diag_part
+from ir.ops.diag import eye as eye
+from ir.ops.diag import matrix_band_part as matrix_band_part
+from ir.ops.diag import matrix_diag as matrix_diag
+from ir.ops.diag import matrix_diag_part as matrix_diag_part
+from ir.ops.diag import matrix_set_diag as matrix_set_diag
+from ir.ops.diag import trace as trace
 from ir.ops.elementwise import abs_ as abs
 from ir.ops.elementwise import ceil as ceil
 from ir.ops.elementwise import exp as exp
@@ -363,6 +397,12 @@ from ir.ops.gather import tensor_scatter_sub as tensor_scatter_nd_sub
 from ir.ops.gather import tensor_scatter_sub as tensor_scatter_sub
 from ir.ops.gather import tensor_scatter_update as tensor_scatter_nd_update
 from ir.ops.gather import tensor_scatter_update as tensor_scatter_update
+from ir.ops.histogram import bincount as bincount
+from ir.ops.histogram import histogram_fixed_width as histogram_fixed_width
+from ir.ops.histogram import histogram_fixed_width_bins as histogram_fixed_width_bins
+from ir.ops.indexing import guarantee_const as guarantee_const
+from ir.ops.indexing import sequence_mask as sequence_mask
+from ir.ops.indexing import unravel_index as unravel_index
 from ir.ops.joining import concat as concat
 from ir.ops.joining import meshgrid as meshgrid
 from ir.ops.joining import parallel_stack as parallel_stack
@@ -404,6 +444,7 @@ from ir.ops.partition import dynamic_stitch as dynamic_stitch
 from ir.ops.partition import setdiff1d as setdiff1d
 from ir.ops.partition import unique as unique
 from ir.ops.partition import unique_with_counts as unique_with_counts
+from ir.ops.printing import print_ as print
 from ir.ops.quantize import fake_quant_with_min_max_args as fake_quant_with_min_max_args
 from ir.ops.quantize import fake_quant_with_min_max_args_gradient as fake_quant_with_min_max_args_gradient
 from ir.ops.quantize import fake_quant_with_min_max_vars as fake_quant_with_min_max_vars
@@ -445,6 +486,17 @@ from ir.ops.select import where_v2 as where_v2
 from ir.ops.slicing import newaxis as newaxis
 from ir.ops.slicing import slice_ as slice
 from ir.ops.slicing import strided_slice as strided_slice
+from ir.ops.sorting import argsort as argsort
+from ir.ops.sorting import is_non_decreasing as is_non_decreasing
+from ir.ops.sorting import is_strictly_increasing as is_strictly_increasing
+from ir.ops.sorting import searchsorted as searchsorted
+from ir.ops.sorting import sort as sort
+from ir.ops.sparse import sparse_reduce_max as sparse_reduce_max
+from ir.ops.sparse import sparse_reduce_sum as sparse_reduce_sum
+from ir.ops.sparse import sparse_softmax as sparse_softmax
+from ir.ops.sparse import sparse_tensor_dense_matmul as sparse_tensor_dense_matmul
+from ir.ops.sparse import sparse_tensor_to_dense as sparse_tensor_to_dense
+from ir.ops.sparse import sparse_to_dense as sparse_to_dense
 from ir.ops.sparse_segment import sparse_segment_mean as sparse_segment_mean
 from ir.ops.sparse_segment import sparse_segment_sqrt_n as sparse_segment_sqrt_n
 from ir.ops.sparse_segment import sparse_segment_sum as sparse_segment_sum
