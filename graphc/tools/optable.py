@@ -66,7 +66,7 @@ def computer_of(d: OpDef) -> str:
 def table(reasons: bool = False) -> list[tuple[str, ...]]:
     """Returns the lines of the table, sorted by op type."""
     rows = row_counts()
-    return [(n, types_of(d), gradient_of(d, reasons), str(rows[n]), place_of(d), computer_of(d)) for n, d in sorted(TABLE.items())]
+    return [(n, types_of(d), gradient_of(d, reasons), str(rows[n]), place_of(d), computer_of(d)) for n, d in sorted(TABLE.items()) if not n.startswith("_")]
 
 
 def main(argv: list[str]) -> int:
