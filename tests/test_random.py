@@ -135,7 +135,7 @@ def test_random_crop() -> None:
             offsets.add((r, c))
         assert len(offsets) > 5
         fed = tf.placeholder(tf.int32, [3])
-        with pytest.raises(tf.errors.InvalidArgumentError, match="Need value.shape >= size"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="Need value"):
             sess.run(tf.random_crop(image, fed).op.inputs[1], {fed: [9, 3, 3]})
 
 

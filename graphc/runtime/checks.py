@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ir.errors import FailedPreconditionError, InvalidArgumentError, OpError
+from ir.errors import FailedPreconditionError, InvalidArgumentError, OpError, OutOfRangeError
 from ir.ops.debug import summary_of
 from ir.program import Check, Res
 from ir.tensor import Operation
@@ -37,4 +37,6 @@ def check_failed(check: Check, payload: list[Any]) -> OpError:
         found = [word for word, bad in (("Inf", np.isinf(values).any()), ("NaN", np.isnan(values).any())) if bad]
         message = op.get_attr("message").decode()
         return InvalidArgumentError(None, op, f"{message} : Tensor had {' and '.join(found)} values")
+    if op.type in ("CountUpTo", "ResourceCountUpTo"):
+        return OutOfRangeError(None, op, f"Reached limit of {op.attrs['limit']}")
     return InvalidArgumentError(None, op, f"a check of {op.name} ({op.type}) failed: {' '.join(summary_of(p, 3) for p in payload)}")

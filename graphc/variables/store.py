@@ -169,7 +169,7 @@ class VariableStore:
             self._part(r, i, offset, size, shape.as_list(), dtype)  # pyright: ignore[reportArgumentType]
             for i, (offset, size) in enumerate(slices_of(shape.as_list(), partitions))  # pyright: ignore[reportArgumentType]
         ]
-        made = PartitionedVariable(name=r.name, shape=shape, dtype=dtype, variable_list=parts, partitions=partitions)
+        made = PartitionedVariable(r.name, shape, parts[0].dtype.base_dtype, parts, partitions)
         self.partitioned[r.name] = made
         return made
 
