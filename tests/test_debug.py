@@ -1,7 +1,9 @@
 """Checks that fail a run, and what printing writes; values are in tests/rows/debug.py."""
 
+import logging
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -11,9 +13,10 @@ from ir.convert import constant, get_default_graph
 from ir.errors import InvalidArgumentError
 from ir.gradients import gradients
 from ir.graph import Graph
-from ir.ops import debug
+from ir.ops import debug, printing
 from ir.ops.basic import identity, placeholder
 from ir.ops.elementwise import log, sqrt
+from ir.sparse_tensor import SparseTensor
 
 check_that = debug.assert_
 
@@ -131,3 +134,34 @@ def test_print_v2_chooses_its_stream(capfd: pytest.CaptureFixture[str], tmp_path
     run([debug.print_v2(constant("e")), debug.print_v2(constant("o"), output_stream="stdout", end="|"), debug.print_v2(constant("f"), output_stream=f"file://{path}")])
     out = capfd.readouterr()
     assert (out.err, out.out, path.read_text()) == ("e\ne\n", "o|o|", "f\nf\n")
+
+
+class Pair(NamedTuple):
+    p: Any
+    q: int
+
+
+@pytest.mark.parametrize(
+    ("make", "kwargs", "written"),
+    [
+        (lambda: ["hello"], {}, "hello\n"),
+        (lambda: [constant("a string")], {}, "a string\n"),
+        (lambda: ["a", constant(1.5), "b{}"], {"sep": "|"}, "a|1.5|b{}\n"),
+        (lambda: [{"b": 1, "a": [1, "x"]}, 1.5, None], {"end": ""}, "{'a': [1, 'x'], 'b': 1} 1.5 None"),
+        (lambda: [[constant(1), "x", {"k": constant([2, 3])}], (constant(3),)], {}, "[1, 'x', {'k': [2 3]}] (3,)\n"),
+        (lambda: [Pair(constant(1), 2)], {}, "Pair(p=1, q=2)\n"),
+        (lambda: [SparseTensor([[0, 1]], [2.0], [2, 2])], {}, "SparseTensor(indices=[[0 1]], values=[2], shape=[2 2])\n"),
+        (lambda: [constant(np.arange(9))], {"summarize": 1}, "[0 ... 8]\n"),
+        (list, {}, "\n"),
+    ],
+)
+def test_print_formats_nests(make: Any, kwargs: Any, written: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with Session() as sess:
+        sess.run(printing.print_(*make(), **kwargs))
+    assert capfd.readouterr().err == written
+
+
+def test_print_names_its_operations() -> None:
+    made = printing.print_("a", constant(1), output_stream=sys.stdout, name="shown")
+    assert (made.name, made.inputs[0].op.name, made.get_attr("output_stream")) == ("shown", "shown_format", b"stdout")
+    assert printing.print_("a", output_stream=logging.warning).get_attr("output_stream") == b"log(warning)"
