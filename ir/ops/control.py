@@ -91,7 +91,7 @@ def stateful_partitioned_call(
     ...
 
 
-@op("SymbolicGradient", _stated("Tout"), out="output: list(Tout)", calls="f")
+@op("SymbolicGradient", _stated("Tout"), out="output: list(Tout)", calls="f", Tin=1, Tout=1)
 def symbolic_gradient(input: Tins, Tout: Types, f: Function, name: str | None = None) -> list[Tensor]:
     """The gradient of function `f`: takes its arguments and one gradient per result, returns one gradient per argument."""
     ...

@@ -13,7 +13,7 @@ from ir.shapes import Dims, dims_of
 from ir.tensor import Operation, Tensor
 
 
-@op("OptionalFromValue", scalar, out="optional: variant")
+@op("OptionalFromValue", scalar, out="optional: variant", Toutput_types=1)
 def optional_from_value(components: Annotated[Sequence[Any], In(types="Toutput_types")], name: str | None = None) -> Tensor:
     """An optional that holds `components`."""
     return Optional(components)  # pyright: ignore[reportReturnType]

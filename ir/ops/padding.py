@@ -184,10 +184,11 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = N
 
 # -- reversed ----------------------------------------------------------------------------------------
 
-REVERSIBLE = TypeSet("uint8 int8 uint16 int16 int32 int64 bool bfloat16 float16 float32 float64 complex64 complex128 string")
+REVERSIBLE_V1 = TypeSet("uint8 int8 uint16 int16 int32 int64 bool float16 float32 float64 complex64 complex128 string")
+REVERSIBLE = REVERSIBLE_V1 | TypeSet("bfloat16")
 
 
-@op("Reverse", same, static="dims", T=REVERSIBLE)
+@op("Reverse", same, static="dims", T=REVERSIBLE_V1)
 def _reverse_v1(tensor: T, dims: Bool, name: str | None = None) -> Tensor:
     """Turns round the dimensions marked in `dims`; older graphs have it."""
     return xp.flip(tensor, tuple(np.flatnonzero(dims).tolist()))
