@@ -9,7 +9,7 @@ import numpy as np
 
 from ir import xp
 from ir.build import export, grad, op
-from ir.convert import convert_to_tensor, get_default_graph
+from ir.convert import convert_to_tensor, get_default_graph, is_tensor_like
 from ir.dtypes import ANY, COMPLEX, FLOAT_COMPLEX, INTEGER, DType, TypeSet, as_dtype, bfloat16, complex64, complex128, float32, float64, int32, int64, variant
 from ir.indexed_slices import IndexedSlices
 from ir.infer import Infer, same
@@ -80,7 +80,7 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     tf.int32
     """
     to = as_dtype(dtype).base_dtype
-    if isinstance(x, Tensor) and x.dtype is to:
+    if is_tensor_like(x) and x.dtype is to:  # a variable too, which is read where it is used
         return x
     graph = get_default_graph()
     with graph.name_scope(name or "Cast") as scope:
