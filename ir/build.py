@@ -35,7 +35,8 @@ def op(
     random: bool = False, host: bool = False, stream: str | None = None, check: bool = False, static: str | Callable[[Any], Sequence[int]] = "",
     dynamic: bool = False, stateful: bool = False, commutative: bool = False, forwards_ref: bool = False,
     elementwise: bool = False, creates: str | None = None, presence: str = "", overwrites: bool = False,
-    passthrough: bool = False, calls: str = "", rename: dict[str, str] | None = None, **constraints: Any,
+    passthrough: bool = False, calls: str = "", of_shape: bool = False, rename: dict[str, str] | None = None,
+    **constraints: Any,
 ) -> Callable[[F], F]:  # fmt: skip
     """Defines op type `name` by the decorated function.
 
@@ -45,7 +46,7 @@ def op(
         output of the first input's type.
       api: the public names, separated by spaces.
       reads, writes, random, host, stream, check, static, dynamic, stateful, commutative, forwards_ref, elementwise,
-        creates, presence, overwrites, passthrough, calls: see `ir.opdef.Effects`.
+        creates, presence, overwrites, passthrough, calls, of_shape: see `ir.opdef.Effects`.
       static: instead of names, a function that gets a node of a Program (`ir.program.Node`) and returns the flat positions of
         the operands that must be known, for an op where that depends on attributes and other operands.
       rename: Python parameter -> TensorFlow's name of the input or attribute, where they differ.
@@ -54,7 +55,7 @@ def op(
     effects = Effects(
         _words(reads), _words(writes), random, host, stream, check, () if callable(static) else _words(static), dynamic,
         stateful or random or bool(writes) or bool(reads) or stream is not None or creates is not None, commutative, forwards_ref, elementwise,
-        creates, _words(presence), overwrites, passthrough, _words(calls),
+        creates, _words(presence), overwrites, passthrough, _words(calls), of_shape,
     )  # fmt: skip
 
     def decorate(fn: F) -> F:

@@ -122,7 +122,8 @@ class Effects:
     parameters that are variables of which the body gets only whether they have a value (a bool).
     `commutative`, `elementwise` (in every operand of full size; the rest are scalars), `forwards_ref` (a reference
     goes through), `overwrites` (the old state does not matter), `passthrough` (output i is input i) are facts that
-    passes use. `calls`: attributes that name functions, which the op calls.
+    passes use. `calls`: attributes that name functions, which the op calls. `of_shape`: the value
+    follows from the shapes of the inputs alone.
     `stateful`: what TensorFlow's registry says.
     """
 
@@ -143,6 +144,7 @@ class Effects:
     overwrites: bool = False
     passthrough: bool = False
     calls: tuple[str, ...] = ()
+    of_shape: bool = False
 
     @property
     def pure(self) -> bool:

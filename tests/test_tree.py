@@ -16,7 +16,7 @@ LAYERS = [
     ["ir.tensor", "ir.graph", "ir.indexed_slices", "ir.function", "ir.funcref"],
     ["ir.opdef", "ir.static", "ir.infer", "ir.convert", "ir.build", "ir.scopes", "ir.random_seed", "ir.sparse_tensor"],
     ["ir.ops"],
-    ["ir.operators", "ir.gradients"],
+    ["ir.operators", "ir.backprop", "ir.func_graph", "ir.control_gradients", "ir.gradients"],
     ["ir"],
     ["graphc.release", "graphc.platform"],
     ["graphc.lowering"],

@@ -136,6 +136,12 @@ class DeviceList:
             return jnp.zeros((self.size or 0, *element_dims(self, dims)), self.dtype.np_dtype)
         return self.storage
 
+    def to_host(self) -> TensorList:
+        """The same list with its elements one by one, as NumPy arrays."""
+        n = int(np.asarray(self.count))
+        items = [] if self.storage is None else [jax.tree.map(lambda s: np.asarray(s[i]), self.storage) for i in range(n)]  # noqa: B023
+        return TensorList(self.dtype, self.dims, [i.to_host() if isinstance(i, DeviceList) else i for i in items] or [None] * n)
+
     def zeros_like(self) -> "DeviceList":
         """A list of as many zeros."""
         return self._with(jax.tree.map(jnp.zeros_like, self.storage), self.count)
@@ -148,6 +154,9 @@ class DeviceList:
         return self._with(jax.tree.map(_sum, self.storage, other.storage), self.count)
 
 
+jax.tree_util.register_pytree_node(
+    TensorList, lambda t: (t.items, (t.dtype, t.dims, t.most)), lambda aux, items: TensorList(aux[0], aux[1], items, aux[2])
+)
 jax.tree_util.register_pytree_node(Optional, lambda o: ((o.value,), None), lambda _, parts: Optional(parts[0]))
 
 

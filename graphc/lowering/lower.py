@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from graphc.lowering import control, namespace
+from graphc.lowering.lists import DeviceList
 from graphc.lowering.table import LOWERINGS
 from graphc.lowering.values import ABSENT, Env, operand
 from ir.dtypes import DType
@@ -22,14 +23,12 @@ from ir.rewrite.partition import SOURCES
 from ir.shapes import type_str
 from ir.static import MAX_ELEMENTS, NeedsValue, call_body
 
-class NeedsStatic(Exception):
-    """An operand that XLA needs to know while compiling depends on a value that is not known then."""
+class NeedsHost(Exception):
+    """A node that XLA cannot compile: an operand must be known and is not, or a loop changes the shape of a variable."""
 
-    def __init__(self, node: Node, param: str, ref: Ref) -> None:
-        super().__init__(f"{node.op.name} {node.name}: '{param}' must be known when the program is compiled")
+    def __init__(self, node: Node, reason: str) -> None:
+        super().__init__(f"{node.op.name} {node.name}: {reason}")
         self.node = node
-        self.param = param
-        self.ref = ref
 
 
 def trace(nodes: Sequence[Node], env: Env) -> None:
@@ -65,7 +64,7 @@ def _guarded(node: Node, env: Env, tracing: bool) -> tuple[Any, ...]:
 
 
 def _explain(node: Node, e: Exception) -> None:
-    if isinstance(e, NeedsStatic) or getattr(e, "_graphc_noted", False):
+    if isinstance(e, NeedsHost) or getattr(e, "_graphc_noted", False):
         return
     operands = ", ".join(type_str(*n.types[i]) for n, i in node.inputs)
     where = node.origin.location_line() if node.origin is not None else ""
@@ -76,7 +75,10 @@ def _explain(node: Node, e: Exception) -> None:
 def _compute(node: Node, args: list[Any]) -> tuple[Any, ...]:
     if control.is_call(node):
         with jax.named_scope(node.name):
-            return control.evaluate(node, args, _trace_program, True)
+            try:
+                return control.evaluate(node, args, _trace_program, True)
+            except (NeedsHost, control.ShapeChanges) as e:  # what the body needs, the whole call needs
+                raise NeedsHost(node, str(e)) from None
     known = all(isinstance(a, np.ndarray) for a in args)
     if node.op.effects.presence or (known and _stays_numpy(node)):
         return _results(node, _call(node, args, node.op.body))
@@ -90,7 +92,7 @@ def _compute(node: Node, args: list[Any]) -> tuple[Any, ...]:
         try:
             return _results(node, _call(node, args, body))
         except NeedsValue as e:
-            raise NeedsStatic(node, e.param, node.inputs[_first_at(node, e.param) + e.index]) from None
+            raise NeedsHost(node, f"'{e.param}' must be known when the program is compiled") from None
 
 
 def _stays_numpy(node: Node) -> bool:
@@ -100,7 +102,7 @@ def _stays_numpy(node: Node) -> bool:
         return False
     return all(not (d.is_floating or d.is_complex) for d, _ in node.types) and all(
         dims is not None and _size(dims) <= MAX_ELEMENTS for _, dims in node.types
-    ) or not node.types or node.op.name in ("Shape", "ShapeN", "Size", "Rank")
+    ) or not node.types or node.op.effects.of_shape
 
 
 def _size(dims: Sequence[int | None]) -> int:
@@ -119,7 +121,7 @@ def _dynamic_position(node: Node) -> int | None:
 def _check_static(node: Node, args: list[Any]) -> None:
     for i in node.static_positions():
         if not isinstance(args[i], np.ndarray):
-            raise NeedsStatic(node, _param_at(node, i), node.inputs[i])
+            raise NeedsHost(node, f"'{_param_at(node, i)}' must be known when the program is compiled")
 
 
 def _first_at(node: Node, param: str) -> int:
@@ -189,6 +191,8 @@ def _compute_numpy(node: Node, args: list[Any]) -> tuple[Any, ...]:
 
 
 def _host(value: Any) -> Any:
+    if isinstance(value, DeviceList):
+        return value.to_host()
     return np.asarray(value) if isinstance(value, jax.Array) else value
 
 
@@ -220,4 +224,4 @@ def _apply_single(node: Node, fixed: dict[int, Any], count: int, *dynamic: Any) 
     return _results(node, _call(node, args, body))
 
 
-__all__ = ["NeedsStatic", "interpret", "namespace", "trace"]
+__all__ = ["NeedsHost", "interpret", "namespace", "trace"]

@@ -65,7 +65,7 @@ def stack(input_handle: Any, element_shape: Any, element_dtype: Any, num_element
 def from_tensor(tensor: Any, element_shape: Any, name: Any = None) -> Any:
     n = tensor.shape[0]
     empty = _host("TensorListFromTensor", np.zeros((0, *tensor.shape[1:]), tensor.dtype), element_shape)
-    return DeviceList(jnp.asarray(tensor), jnp.asarray(n, np.int32), jnp.asarray(False), n, empty.dtype, tuple(tensor.shape[1:]))
+    return DeviceList(jnp.asarray(tensor), np.array(n, np.int32), np.array(False), n, empty.dtype, tuple(tensor.shape[1:]))
 
 
 @lowers("TensorListLength")
@@ -94,7 +94,7 @@ def scatter(tensor: Any, indices: Any, element_shape: Any, num_elements: Any, na
     n = int(num_elements) if int(num_elements) >= 0 else tensor.shape[0]
     empty = _host("TensorListFromTensor", np.zeros((0, *tensor.shape[1:]), tensor.dtype), element_shape)
     storage = jnp.zeros((n, *tensor.shape[1:]), tensor.dtype).at[indices].set(tensor)
-    return DeviceList(storage, jnp.asarray(n, np.int32), jnp.asarray(False), n, empty.dtype, tuple(tensor.shape[1:]))
+    return DeviceList(storage, np.array(n, np.int32), np.array(False), n, empty.dtype, tuple(tensor.shape[1:]))
 
 
 @lowers("TensorListScatter")

@@ -92,14 +92,14 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
         where["guessed"] = bool(learned.flags)
         if learned.flags:
             values.append(_keep_if_too_small(learned.flags, values, plan, env))
-        where["fixed"] = {i: v for i, v in enumerate(values) if i >= plan.writes and not isinstance(v, jax.core.Tracer)}
+        where["fixed"] = {i: v for i, v in enumerate(values) if i >= plan.writes and not _traced(v)}
         where["writes"] = [(v.shape, v.dtype) for v in values[: plan.writes]]
-        return tuple(jnp.asarray(v) for i, v in enumerate(values) if i not in where["fixed"])
+        return tuple(v if _traced(v) else jnp.asarray(v) for i, v in enumerate(values) if i not in where["fixed"])
 
     fn.__name__ = plan.name
     with jax.enable_x64(True):
         constants = [jax.device_put(n.attrs["value"]) for n in large]
-        types = [jax.ShapeDtypeStruct(np.shape(t), t.dtype) for t in (*state_types, *constants, *input_types)]
+        types = [jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype), t) for t in (*state_types, *constants, *input_types)]
         donate = tuple(range(len(plan.donated))) if plan.donate else ()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Some donated buffers were not usable")  # a variable may change its shape
@@ -110,8 +110,13 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
         positions.append(None if i in fixed else i - sum(j < i for j in fixed))
     seconds = perf_counter() - start
     log.compiled(plan.name, seconds)
-    values = {i: v if isinstance(v, np.ndarray) else np.asarray(v) for i, v in fixed.items()}
+    values = {i: v if not isinstance(v, (jax.Array, np.generic)) else np.asarray(v) for i, v in fixed.items()}
     return Executable(compiled, compiled, constants, positions, values, seconds, where["guessed"], where["writes"])
+
+
+def _traced(value: Any) -> bool:
+    """Whether a value (an array, a list of tensors, an optional) is computed by the program rather than known."""
+    return isinstance(value, jax.core.Tracer) or any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value))
 
 
 def _keep_if_too_small(flags: Sequence[Any], values: list[Any], plan: Plan, env: Env) -> Any:

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from graphc.lowering.lists import guess
-from graphc.lowering.lower import interpret
+from graphc.lowering.lower import NeedsHost, interpret
 from graphc.lowering.values import ABSENT, Env, operand, put
 from graphc.runtime import checks, log
 from graphc.runtime.executable import Executable, Plan, compile_plan
@@ -29,6 +29,8 @@ MAX_EXECUTABLES = 64
 MAX_PREPARED = 512
 INTERPRETED_NODES = 3000
 INTERPRETED_ELEMENTS = 4_000_000
+#: how much larger a program that reads no variable, such as an initializer, may be to be interpreted: it runs once as a rule
+ONCE = 50
 INTERPRETED_PRIMITIVES = 8
 INTERPRETED_RUNS = 8
 FEW_NODES = 64
@@ -101,14 +103,14 @@ class Runner:
         self.entropy = entropy
         self.eager = eager  # whether a small program may be interpreted the first time
         self.program = optimize(program)
-        self.segments = partition(self.program)
-        self.single = len(self.segments) == 1 and not self.segments[0].host
+        self.forced: set[Node] = set()
+        self._partition()
         self.checked = bool(self.program.checks)
-        self.static_feeds = self._static_feeds()
         self.seen: dict[Any, int] = {}
         # a compilation costs as much as interpreting a few nodes hundreds of times; a count, not a clock, so that runs repeat bit for bit
         few = not self.program.writes and len(self.program.nodes) <= FEW_NODES
-        self.patience = INTERPRETED_RUNS if few else 1
+        self.fills = bool(self.program.writes) and not self.program.first_reads
+        self.patience = INTERPRETED_RUNS if few or self.fills else 1
         self.prepared: OrderedDict[Any, Prepared] = OrderedDict()
         self.prepared_version = -1
         self.executables: OrderedDict[Any, Any] = OrderedDict()
@@ -117,6 +119,11 @@ class Runner:
         self.guess = guess.get()
         state_refs = {(n, 0) for n in self.program.states.values()} | set(self.program.writes.values())
         self.shares = any(f in state_refs for f in self.program.fetches)
+
+    def _partition(self) -> None:
+        self.segments = partition(self.program, self.forced)
+        self.single = len(self.segments) == 1 and not self.segments[0].host
+        self.static_feeds = self._static_feeds()
 
     def _static_feeds(self) -> list[int]:
         if not self.single:
@@ -141,6 +148,23 @@ class Runner:
 
     def first(self, feeds: Sequence[Any]) -> list[Any]:
         """Runs the program for shapes that are not prepared, and returns the fetched values."""
+        while True:
+            try:
+                return self._first(feeds)
+            except NeedsHost as e:
+                node = self._own_node(e.node)
+                if node in self.forced:
+                    raise
+                self.forced.add(node)
+                self._partition()
+
+    def _own_node(self, node: Node) -> Node:
+        """The node of the program that a node of what is compiled, which packing may have made anew, stands for."""
+        if node.index < len(self.program.nodes) and self.program.nodes[node.index] is node:
+            return node
+        return next(n for n in self.program.nodes if n.origin is node.origin and n.op is node.op)
+
+    def _first(self, feeds: Sequence[Any]) -> list[Any]:
         self.require_states()
         if not self.single:
             return self._by_segments(feeds)
@@ -168,7 +192,8 @@ class Runner:
 
     def _cheap(self, feeds: Sequence[Any]) -> bool:
         nodes = self.segments[0].nodes
-        if len(nodes) > INTERPRETED_NODES:
+        scale = ONCE if self.fills else 1
+        if len(nodes) > INTERPRETED_NODES * scale:
             return False
         largest = max((d for f in feeds for d in f.shape), default=1)
         total = primitives = 0
@@ -179,7 +204,7 @@ class Runner:
                 for d in dims or ():
                     size *= largest if d is None else d
                 total += size
-        return primitives <= INTERPRETED_PRIMITIVES and total <= INTERPRETED_ELEMENTS
+        return primitives <= INTERPRETED_PRIMITIVES and total <= INTERPRETED_ELEMENTS * scale
 
     # -- one compiled call ---------------------------------------------------------------------------
 
@@ -288,7 +313,7 @@ class Runner:
         absent = [r for r in segment.inputs if operand(env, *r) is ABSENT]
         dynamic = [r for r in segment.inputs if r not in segment.static and operand(env, *r) is not ABSENT]
         values = [operand(env, *r) for r in dynamic]
-        types = tuple((np.shape(v), np.asarray(v).dtype if not isinstance(v, jax.Array) else v.dtype) for v in values)
+        types = tuple(_type_key(v) for v in values)
         key = (index, types, tuple((v.shape, v.tobytes()) for _, v in static), tuple(map(id, absent)))
         executable = self.executables.get(key)
         if executable is None:
@@ -311,6 +336,11 @@ class Runner:
         for ref in absent:
             put(known, *ref, ABSENT)
         return known
+
+
+def _type_key(value: Any) -> Any:
+    leaves, tree = jax.tree.flatten(value)
+    return (tree, tuple((np.shape(x), x.dtype) for x in leaves))
 
 
 def own(value: Any) -> Any:

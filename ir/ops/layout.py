@@ -59,25 +59,25 @@ def _length_of_shape(c: Infer) -> Dims:
     return (None if dims is None else len(dims),)
 
 
-@op("Shape", _length_of_shape, out="output: out_type", T=ANY, out_type=INDEX)
+@op("Shape", _length_of_shape, out="output: out_type", of_shape=True, T=ANY, out_type=INDEX)
 def _shape(input: T, out_type: Type = "int32", name: str | None = None) -> Tensor:
     """The shape of `input` as a vector."""
     return np.array(np.shape(input), dtype=out_type.np_dtype)  # pyright: ignore[reportReturnType]
 
 
-@op("ShapeN", lambda c: [(None if d is None else len(d),) for d in c.all_dims], out="output: N*out_type", T=ANY, out_type=INDEX)
+@op("ShapeN", lambda c: [(None if d is None else len(d),) for d in c.all_dims], out="output: N*out_type", of_shape=True, T=ANY, out_type=INDEX)
 def _shape_n(input: ListT, out_type: Type = "int32", name: str | None = None) -> list[Tensor]:
     """The shapes of several tensors."""
     return [np.array(np.shape(x), dtype=out_type.np_dtype) for x in input]  # pyright: ignore[reportReturnType]
 
 
-@op("Size", scalar, out="output: out_type", T=ANY, out_type=INDEX)
+@op("Size", scalar, out="output: out_type", of_shape=True, T=ANY, out_type=INDEX)
 def _size(input: T, out_type: Type = "int32", name: str | None = None) -> Tensor:
     """The number of elements of `input`."""
     return np.array(np.size(input), dtype=out_type.np_dtype)  # pyright: ignore[reportReturnType]
 
 
-@op("Rank", scalar, out="output: int32", T=ANY)
+@op("Rank", scalar, out="output: int32", of_shape=True, T=ANY)
 def _rank(input: T, name: str | None = None) -> Tensor:
     """The number of dimensions of `input`."""
     return np.array(np.ndim(input), dtype=np.int32)  # pyright: ignore[reportReturnType]

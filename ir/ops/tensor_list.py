@@ -121,13 +121,13 @@ def _dtype(array: Any) -> DType:
     return as_dtype(np.dtype(array.dtype))
 
 
-@op("TensorListLength", scalar, out="length: int32")
+@op("TensorListLength", scalar, out="length: int32", of_shape=True)
 def tensor_list_length(input_handle: Variant, name: str | None = None) -> Tensor:
     """The number of elements."""
     return np.array(len(input_handle.items), np.int32)  # pyright: ignore[reportReturnType]
 
 
-@op("TensorListElementShape", lambda c: None, out="element_shape: shape_type", shape_type=INDEX)
+@op("TensorListElementShape", lambda c: None, out="element_shape: shape_type", of_shape=True, shape_type=INDEX)
 def tensor_list_element_shape(input_handle: Variant, shape_type: Type, name: str | None = None) -> Tensor:
     """The stated shape of the elements, -1 where it is unknown."""
     return element_shape(input_handle.dims).astype(shape_type.np_dtype)  # pyright: ignore[reportReturnType]

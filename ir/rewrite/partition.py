@@ -4,6 +4,7 @@ Even levels are host segments, odd ones device segments; a node comes after ever
 can do first comes first, and all device work that needs nothing else lies in one segment.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ir.convert import CONST
@@ -27,9 +28,12 @@ class Segment:
     static: set[Ref] = field(default_factory=set[Ref])
 
 
-def partition(program: Program) -> list[Segment]:
-    """Returns the segments in the order they run; constants belong to whichever segment uses them."""
-    on_host = _host_nodes(program)
+def partition(program: Program, forced: Iterable[Node] = ()) -> list[Segment]:
+    """Returns the segments in the order they run; constants belong to whichever segment uses them.
+
+    The nodes in `forced` run on the host too: a trace found that XLA cannot compile them.
+    """
+    on_host = _host_nodes(program) | set(forced)
     level: dict[Node, int] = {}
     for node in program.nodes:
         if node.op in SOURCES:
@@ -72,7 +76,7 @@ def _is_host(node: Node) -> bool:
     e = node.op.effects
     if e.host or e.stream is not None:
         return True
-    if e.dynamic and not all(fully_known(dims) for _, dims in node.types):
+    if e.dynamic and not (e.static and all(fully_known(dims) for _, dims in node.types)):
         return True
     return any(d.name in ("string", "resource") for d, _ in node.types) or any(n.types[i][0].name == "string" for n, i in node.inputs)
 
@@ -95,7 +99,7 @@ def static_operands(node: Node) -> list[Ref]:
 
 def follows_from_shape(node: Node) -> bool:
     """Whether the node's value depends on the shapes of its operands only."""
-    return node.op.name in ("Shape", "ShapeN", "Size", "Rank")
+    return node.op.effects.of_shape
 
 
 def _require_static(ref: Ref, host: set[Node], seen: set[Node]) -> None:
