@@ -19,7 +19,7 @@ from ir.opdef import Floats, T
 from ir.ops.arith import div_no_nan, maximum, minimum
 from ir.ops.cast import cast, conj
 from ir.ops.complex import complex_abs
-from ir.ops.layout import shape, zeros
+from ir.ops.layout import shape, zeros, zeros_like
 from ir.shapes import Dims
 from ir.sparse_tensor import SparseTensor
 from ir.tensor import Operation, Tensor
@@ -224,6 +224,33 @@ def rsqrt_grad(y: T, dy: T, name: str | None = None) -> Tensor:
 def _(op: Operation, dz: Tensor) -> Any:
     y = conj(op.inputs[0])
     return -1.5 * conj(dz) * op.inputs[1] * square(y), rsqrt_grad(y, dz)
+
+
+@export("math.polyval")
+def polyval(coeffs: Any, x: Any, name: str | None = None) -> Tensor:
+    """Returns the value of a polynomial at each element of `x`, by Horner's rule.
+
+    Args:
+      coeffs: a list of tensors, from that of the highest power to the constant one; zeros come of an empty list.
+      x: a tensor; the coefficients broadcast against it.
+      name: a name for the operations.
+
+    Raises ValueError when `coeffs` is not a list.
+
+    >>> polyval([1.0, 2.0], [3.0, 4.0]).shape.as_list()
+    [2]
+    """
+    if not isinstance(coeffs, list):
+        raise ValueError(f"Argument coeffs must be list type found {type(coeffs)}.")
+    with get_default_graph().name_scope(name or "polyval"):
+        x = convert_to_tensor(x, name="x")
+        if not coeffs:
+            return zeros_like(x, name="x")
+        terms = [convert_to_tensor(c, name=f"coeff_{i}") for i, c in enumerate(coeffs)]
+        value = terms[0]
+        for t in terms[1:]:
+            value = t + value * x
+        return value
 
 
 # -- exponentials ------------------------------------------------------------------------------------

@@ -122,6 +122,8 @@ ROWS = [
     Row("IsFinite", e.is_finite, [EDGES], np.isfinite),
     Row("IsFinite", e.is_finite, [EDGES.astype(np.float16)], np.isfinite, id="half"),
     Row("IsNan", e.is_nan, [np.float64(np.nan)], np.isnan, id="scalar"),
+    Row("AddV2", lambda x: e.polyval([2.0, x, 1.0], x), [normal(3)], lambda x: 3 * x * x + 1, grad=True, id="polyval"),
+    Row("Placeholder", lambda x: e.polyval([], x) + x, [normal(3)], lambda x: x, id="polyval of nothing"),
     Row("Bucketize", lambda x: e.bucketize(x, [0, 10, 100]), [np.int32([[-5, 10000], [150, 10], [5, 100]])], lambda x: np.int32([[0, 3], [3, 2], [1, 3]])),
     Row("Bucketize", lambda x: e.bucketize(x, [0.5]), [np.float64([0.5, 0.4999, np.nan, -np.inf])], lambda x: np.int32([1, 0, 1, 0]), id="double"),
     Row("Bucketize", lambda x: e.bucketize(x, []), [np.float32([1, 2])], lambda x: np.int32([0, 0]), id="no boundaries"),
@@ -136,5 +138,6 @@ ERRORS = [
     ErrorRow("Sqrt", lambda: e.sqrt([1, 2]), TypeError, "int32"),
     ErrorRow("Floor", lambda: e.floor(placeholder("complex64", [2])), TypeError, "complex64"),
     ErrorRow("Bucketize", lambda: e.bucketize(placeholder("int32", []), [2, 1]), ValueError, "sorted boundaries"),
+    ErrorRow("AddV2", lambda: e.polyval(1.0, 2.0), ValueError, "must be list type"),
     ErrorRow("TanhGrad", lambda: e.tanh_grad(placeholder("float32", [2]), placeholder("float64", [2])), TypeError, "float64"),
 ]
