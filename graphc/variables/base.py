@@ -21,7 +21,6 @@ from ir.shapes import TensorShape
 from ir.stacks import sessions
 from ir.tensor import Operation, Tensor
 
-
 _protos: Any = variable_pb2
 SaveSliceInfoDef: Any = _protos.SaveSliceInfoDef
 VariableDef: Any = _protos.VariableDef
