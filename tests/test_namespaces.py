@@ -26,6 +26,7 @@ OURS = {
     "tf.runtime_counters": "what the runtime compiled and ran, to assert on",
     "tf.contrib.framework.nest.*": "the list has no names below this module",
     "tf.flags.*": "the same; TensorFlow's are absl's",
+    "tf.contrib.nn.*": "TensorFlow has them; the list leaves this module out",
     "tf.contrib.util.*": "TensorFlow has them; the list leaves this module out",
 }
 
@@ -87,7 +88,10 @@ def default_of(node: ast.expr | None) -> Any:
         return OPAQUE
     if isinstance(node, ast.Attribute):  # tf.float32
         return node.attr
-    return ast.literal_eval(node)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return OPAQUE  # an expression
 
 
 def recorded(text: str) -> list[Parameter]:
