@@ -2,9 +2,14 @@
 
 from ir.build import export
 from ir.convert import get_default_graph
-from ir.graph import DEFAULT_GRAPH_SEED
+from ir.graph import DEFAULT_GRAPH_SEED, Graph
 
 _LARGEST = 2**31 - 1
+
+
+def _made(graph: Graph | None) -> int:
+    """How many operations a graph has, and those around it when it is a branch or body: so that no two of them share a stream."""
+    return 0 if graph is None else graph.version + _made(getattr(graph, "outer", None))
 
 
 @export("get_seed random.get_seed")
@@ -18,7 +23,7 @@ def get_seed(op_seed: int | None) -> tuple[int | None, int | None]:
     if graph.seed is None and op_seed is None:
         return None, None
     first = DEFAULT_GRAPH_SEED if graph.seed is None else graph.seed % _LARGEST
-    second = (graph.version if op_seed is None else op_seed) % _LARGEST
+    second = (_made(graph) if op_seed is None else op_seed) % _LARGEST
     return (0, _LARGEST) if (first, second) == (0, 0) else (first, second)
 
 

@@ -81,6 +81,16 @@ def test_get_seed(graph_seed: int | None, op_seed: int | None, wanted: tuple[int
         assert tf.get_seed(op_seed) == wanted
 
 
+def test_branches_of_one_seed_draw_different_streams() -> None:
+    with tf.Graph().as_default():
+        tf.set_random_seed(1)
+        on = tf.placeholder_with_default(True, [])
+        drawn = [tf.cond(on, lambda: tf.random_uniform([3]), lambda: tf.zeros([3])) for _ in range(2)]
+        with tf.Session() as sess:
+            a, b = sess.run(drawn)
+            assert not np.array_equal(a, b)
+
+
 def test_seeded_streams_begin_anew_in_every_session_and_go_on_in_one() -> None:
     x = tf.random_normal([3], seed=1)
     with tf.Session() as a, tf.Session() as b:
