@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from ir.opdef import TABLE
 from tests import variable_programs
 
 RECORDED = Path(__file__).parent / "data" / "variables_tf115.txt"
@@ -36,8 +35,6 @@ def graph() -> Any:
 
 @pytest.mark.parametrize("program", variable_programs.PROGRAMS, ids=lambda p: p.__name__)
 def test_graphs_are_tensorflows(program: Any) -> None:
-    if program.__name__ == "orthogonal" and "Qr" not in TABLE:
-        pytest.skip("no Qr yet")
     assert variable_programs.lines(tf, program) == recorded()[program.__name__]
 
 
@@ -231,7 +228,6 @@ def test_spread_of_random_initializers() -> None:
         assert abs(x.mean()) < 5 * np.sqrt(variance / n) and abs(x.var() / variance - 1) < 0.03
 
 
-@pytest.mark.skipif("Qr" not in TABLE, reason="no Qr yet")
 def test_orthogonal() -> None:
     with tf.Session() as sess:
         tall, wide, delta = sess.run([
