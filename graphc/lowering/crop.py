@@ -9,7 +9,7 @@ from graphc.lowering.table import lowers
 from ir.ops import crop
 
 
-def _rounded(x: Array) -> Array:
+def _rounded(x: Any) -> Array:
     """A float64 as float32. By itself a conversion there and back could be dropped, as excess precision."""
     return lax.convert_element_type(lax.reduce_precision(x, 8, 23), np.float32)
 
