@@ -23,6 +23,8 @@ Gradient = Tensor | IndexedSlices
 
 #: gradients by name: of `gradient_override_map`, of custom gradients, of op types without one of their own
 NAMED: dict[str, Callable[..., Any]] = {}
+#: the key in NAMED of the gradient of a call of a library function by its name
+CALL = "call a function of the library"
 
 
 @export("RegisterGradient")
@@ -169,9 +171,10 @@ def _rule(op: Operation) -> Callable[..., Any] | None:
     if override is not None:
         override = override.decode() if isinstance(override, bytes) else override
         rule = NAMED.get(override) or (TABLE[override].gradient if override in TABLE else None)
-        if rule is None:
+        if rule is None and not op.opdef.effects.calls:  # a function's own gradient, registered by another process: its body has one too
             raise LookupError(f"gradient registry has no entry for: {override} (operation '{op.name}', op type {op.type})")
-        return rule
+        if rule is not None:
+            return rule
     d = op.opdef
     if d.gradient is not None:
         return d.gradient
@@ -179,6 +182,8 @@ def _rule(op: Operation) -> Callable[..., Any] | None:
         return NAMED[d.name]
     if d.no_gradient:
         return None
+    if op.type in op.graph.functions:
+        return NAMED[CALL]
     raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.type}){' at ' + op.location_line() if op.location else ''}")
 
 
@@ -200,4 +205,4 @@ def _added(parts: Sequence[Gradient]) -> Gradient:
     return IndexedSlices(concat([s.values for s in slices], 0), concat([s.indices for s in slices], 0), slices[0].dense_shape)
 
 
-__all__ = ["NAMED", "Gradient", "not_differentiable", "Pass", "RegisterGradient", "operators", "topological", "trainable"]
+__all__ = ["CALL", "NAMED", "Gradient", "not_differentiable", "Pass", "RegisterGradient", "operators", "topological", "trainable"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from ir.backprop import Pass, trainable
+from ir.backprop import CALL, NAMED, Pass, trainable
 from ir.build import create, grad
 from ir.convert import convert_to_tensor, get_default_graph
 from ir.dtypes import DType, int32, variant
@@ -54,7 +54,8 @@ def _own_bodies(op: Operation) -> list[FunctionBody]:
     """The bodies of the functions `op` calls, which this operation alone uses and which may be added to."""
     found = _bodies.get(op)
     if found is None:
-        args = op.inputs[1:] if op.type in ("If", "StatelessIf", "Case") else op.inputs
+        # the variables of a loop have the shapes the loop keeps, not those they enter with
+        args = op.inputs[1:] if op.type in ("If", "StatelessIf", "Case") else op.outputs if op.type in ("While", "StatelessWhile") else op.inputs
         found = []
         for ref in _refs(op):
             function: Function = op.graph.functions[ref.name]
@@ -267,7 +268,7 @@ class _LoopGradient:
         self.count = len(op.inputs)
         self.dys = dys
         self.cond, self.body = _own_bodies(op)
-        self.wanted = [k for k, t in enumerate(op.inputs) if _differentiable(t)]
+        self.wanted = [k for k, t in enumerate(op.outputs) if _differentiable(t)]
         self.position = {t: k for k, t in enumerate(self.body.inputs)}
         #: forward arguments the gradient uses as they are: index -> argument
         self.invariants: dict[int, Tensor] = {}
@@ -278,7 +279,7 @@ class _LoopGradient:
         """Appends the gradient loop; returns the gradients of the inputs."""
         g = _GradGraph(f"{self.op.name}_grad".replace("/", "_"), self.body.graph, self._use)
         counter = g.argument(int32, (), "remaining")
-        dys = [g.argument(*_gradient_spec(self.op.inputs[k]), f"dy_{k}") for k in self.wanted]
+        dys = [g.argument(*_gradient_spec(self.op.outputs[k]), f"dy_{k}") for k in self.wanted]
         found = _differentiated(
             g, self.body, [(self.body.outputs[k], dy) for k, dy in zip(self.wanted, dys, strict=True)], [self.body.inputs[k] for k in self.wanted]
         )
@@ -334,14 +335,14 @@ class _LoopGradient:
         for key in keys:
             with body.as_default(), body.control_dependencies(None):
                 if key == "count":
-                    arguments.append(_placeholder(body, int32, "iterations"))
+                    arguments.append(_argument(body, int32, (), "iterations"))
                     outputs.append(arguments[-1] + 1)
                 else:
-                    arguments.append(_placeholder(body, variant, "stack"))
+                    arguments.append(_argument(body, variant, (), "stack"))
                     outputs.append(tensor_list_push_back(arguments[-1], key))
         if not keys:
             return
-        unused = [_placeholder(self.cond.graph, a.dtype, "unused") for a in arguments]
+        unused = [_argument(self.cond.graph, a.dtype, (), "unused") for a in arguments]
         attrs = _set_bodies(self.op, [_with_outputs(self.cond, unused, ()), _with_outputs(self.body, arguments, outputs)])
         specs: list[Spec] = [(a.dtype, ()) for a in arguments]
         attrs["T"] = (*self.op.attrs["T"], *[d for d, _ in specs])
@@ -363,11 +364,35 @@ class _LoopGradient:
         return list(made.outputs)
 
 
-def _placeholder(graph: Graph, dtype: DType, name: str) -> Tensor:
-    op = graph.append(TABLE["Placeholder"], (), {"dtype": dtype, "shape": TensorShape(())}, graph.unique_name(name), [(dtype, ())])
+def _argument(graph: Graph, dtype: DType, dims: Dims, name: str) -> Tensor:
+    op = graph.append(TABLE["Placeholder"], (), {"dtype": dtype, "shape": TensorShape(dims)}, graph.unique_name(name), [(dtype, dims)])
     return op.outputs[0]
 
 
-@grad("SymbolicGradient")
-def _(op: Operation, *dys: Tensor) -> Any:
-    raise LookupError("SymbolicGradient has no gradient of its own")
+# -- functions of the library ------------------------------------------------------------------------------
+
+
+def symbolic_gradient(function: Function, attrs: dict[str, Any], args: Sequence[Any]) -> FunctionBody:
+    """The body that op `SymbolicGradient` runs: takes the arguments of `function` and a gradient per result, returns one per argument."""
+    body = function.instantiate(attrs, args)
+    graph = body.graph
+    dys = [_argument(graph, *_gradient_spec(y), f"dy_{i}") for i, y in enumerate(body.outputs)]
+    with graph.as_default():
+        run = Pass(graph, "", False, False)
+        found = run(list(body.outputs), list(body.inputs), list(dys), set(), "none")
+        grads = [_zero(x) if d is None else convert_to_tensor(d) for d, x in zip(found, body.inputs, strict=True)]
+    return FunctionBody(graph, [*body.inputs, *dys], grads)
+
+
+def _called_by_name(op: Operation, *dys: Tensor | None) -> Any:
+    """The gradient of an operation whose type is a function of the library: first it becomes an explicit call."""
+    ref = FuncRef(op.type, {k: v for k, v in op.attrs.items() if not k.startswith("_")})
+    op.opdef = TABLE["PartitionedCall"]
+    types = {"Tin": tuple(t.dtype.base_dtype for t in op.inputs), "Tout": tuple(t.dtype.base_dtype for t in op.outputs)}
+    op.attrs = {**types, "f": ref, "config": "", "config_proto": "", "executor_type": ""}
+    op.graph.mutated()
+    return _branches(op, *dys)
+
+
+NAMED[CALL] = _called_by_name
+grad.none("SymbolicGradient", "TensorFlow has no gradient of a symbolic gradient; differentiate a PartitionedCall instead")

@@ -7,11 +7,13 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from ir.control_gradients import symbolic_gradient
 from ir.dtypes import DType, bool_, float32, int32, uint64
 from ir.errors import InvalidArgumentError
+from ir.funcref import FuncRef
 from ir.function import FunctionBody
 from ir.graph import Graph
-from ir.program import FEED, STATE, Call, Check, Interner, Node, Program, Ref, Res
+from ir.program import FEED, STATE, Call, Check, Interner, Node, Program, Ref, Res, type_of
 from ir.shapes import Dims, compatible, merge_dims
 from ir.tensor import Operation, Tensor
 
@@ -114,13 +116,13 @@ class _Cut:
     def visit(self, op: Operation) -> None:
         """Makes the node of one operation."""
         e = op.opdef.effects
+        if e.calls or op.type in op.graph.functions:
+            self.call(op)
+            return
         if not op.opdef.known:
             raise InvalidArgumentError(None, op, f"Op type not registered '{op.type}': graphc has no implementation of it.")
         if e.creates is not None and op.outputs:
             self.values.setdefault(op.outputs[0], resource_of(op))
-            return
-        if e.calls:
-            self.call(op)
             return
         if e.forwards_ref and op.inputs and isinstance(self.values[op.inputs[0]], Res):
             for t in op.outputs:
@@ -188,7 +190,8 @@ class _Cut:
         values = [self.values[t] for t in op.inputs]
         selector = [self.operand(op.inputs[0], op)] if selects else []
         args = values[1:] if selects else values
-        subs = [self._sub(op, f, args, op.inputs[len(selector) :]) for f in function_refs(op)]
+        loop = op.type in ("While", "StatelessWhile")
+        subs = [self._sub(op, f, args, op.outputs if loop else op.inputs[len(selector) :]) for f in function_refs(op)]
         states = tuple(dict.fromkeys(r for s in subs for r in s.states))
         written = tuple(dict.fromkeys(r for s in subs for r in s.writes))
         checks = tuple(c.origin for s in subs for c in s.checks)
@@ -198,6 +201,8 @@ class _Cut:
         refs = [*selector, *[a for a in args if not isinstance(a, Res)], *[self.version(r, op, False) for r in states]]
         outs = [(t, a) for t, a in zip(op.outputs, self._results(op, args), strict=True)]
         types: list[tuple[DType, Dims]] = [(t.dtype.base_dtype, t.dims) for t, a in outs if a is None]
+        if not loop:  # what the branches say counts, whatever the attribute states
+            types = [(d, _common([type_of(s.fetches[i])[1] for s in subs])) for i, (d, _) in enumerate(types)]
         data = len(types)
         types += [(bool_, ())] * len(checks) + [(r.dtype, r.dims) for r in written]
         info = Call(op.type, tuple(subs), selects, states, written, checks)
@@ -221,7 +226,11 @@ class _Cut:
         function = op.graph.functions.get(ref.name)
         if function is None:
             raise InvalidArgumentError(None, op, f"function {ref.name} is not in the library")
-        body = function.instantiate(ref.attrs, [(t.dims, t.handle) for t in tensors])
+        known = [(t.dims, t.handle) for t in tensors]
+        if op.type == "SymbolicGradient":
+            body = symbolic_gradient(function, ref.attrs, known[: len(function.input_names)])
+        else:
+            body = function.instantiate(ref.attrs, known)
         if len(body.inputs) != len(args):
             raise InvalidArgumentError(None, op, f"function {ref.name} takes {len(body.inputs)} arguments, got {len(args)}")
         return cut_body(body, args, f"{self.path}{op.name}/", op)
@@ -257,8 +266,20 @@ def cut(graph: Graph, fetches: Sequence[Tensor | Operation], feeds: Sequence[Ten
     return Program(walk.intern.nodes, walk.feeds, results, writes, walk.states, walk.checks, walk.first_reads).number()
 
 
+def _common(shapes: Sequence[Dims]) -> Dims:
+    """The most specific shape that admits all."""
+    first = shapes[0]
+    for other in shapes[1:]:
+        if first is None or other is None or len(first) != len(other):
+            return None
+        first = tuple(a if a == b else None for a, b in zip(first, other, strict=True))
+    return first
+
+
 def function_refs(op: Operation) -> list[Any]:
     """Returns the functions an operation calls, in order."""
+    if op.type in op.graph.functions:
+        return [FuncRef(op.type, {k: v for k, v in op.attrs.items() if not k.startswith("_")})]
     out: list[Any] = []
     for name in op.opdef.effects.calls:
         value = op.attrs[name]
