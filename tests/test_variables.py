@@ -240,6 +240,16 @@ def test_orthogonal() -> None:
     assert np.count_nonzero(delta) == 8
 
 
+@pytest.mark.parametrize("spatial", [1, 2, 3])
+def test_orthogonal_kernels_keep_norms(spatial: int) -> None:
+    """At every frequency the kernel is a matrix with orthonormal rows, times the gain."""
+    make = getattr(tf.contrib.framework, f"convolutional_orthogonal_{spatial}d")
+    with tf.Session() as sess:
+        kernel = sess.run(make(2.0, seed=1)([3] * spatial + [2, 4]))
+    frequencies = np.fft.fftn(kernel, [5] * spatial, range(spatial)).reshape(-1, 2, 4)
+    np.testing.assert_allclose(frequencies @ frequencies.conj().swapaxes(1, 2), np.broadcast_to(4 * np.eye(2), (5**spatial, 2, 2)), atol=1e-5)
+
+
 # -- errors ------------------------------------------------------------------------------------------
 
 

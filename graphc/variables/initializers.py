@@ -13,7 +13,11 @@ from ir.build import export
 from ir.convert import constant, convert_to_tensor, get_default_graph
 from ir.dtypes import DType, as_dtype, float32
 from ir.ops.cast import cast
-from ir.ops.layout import expand_dims, ones, raw, reshape, transpose, zeros
+from ir.ops.decomposition import qr
+from ir.ops.diag import diag_part
+from ir.ops.elementwise import sign
+from ir.ops.gather import scatter_nd
+from ir.ops.layout import expand_dims, ones, reshape, transpose, zeros
 from ir.ops.random import random_normal, random_uniform, truncated_normal
 from ir.ops.slicing import slice_
 from ir.shapes import TensorShape
@@ -298,8 +302,8 @@ def he_uniform(seed: int | None = None) -> VarianceScaling:
 
 def _orthonormal(rows: int, columns: int, dtype: DType, seed: int | None) -> Tensor:
     """A random matrix with orthonormal columns, uniformly distributed."""
-    q, r = raw("Qr")(random_normal((rows, columns), dtype=dtype, seed=seed), full_matrices=False)
-    return q * raw("Sign")(raw("DiagPart")(r))
+    q, r = qr(random_normal((rows, columns), dtype=dtype, seed=seed), full_matrices=False)
+    return q * sign(diag_part(r))
 
 
 @export("initializers.orthogonal orthogonal_initializer keras.initializers.Orthogonal keras.initializers.orthogonal")
@@ -340,7 +344,7 @@ class ConvolutionDeltaOrthogonal(Orthogonal):
         dtype = self._type(dtype)
         q = _orthonormal(sizes[-1], sizes[-1], dtype, self.seed)[: sizes[-2], :] * cast(self.gain, dtype)
         centre = [[(d - 1) // 2 for d in sizes[:-2]]]
-        return raw("ScatterNd")(centre, expand_dims(q, 0), sizes)
+        return scatter_nd(centre, expand_dims(q, 0), sizes)
 
 
 zeros_initializer = Zeros

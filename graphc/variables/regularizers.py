@@ -8,8 +8,8 @@ from ir.build import export
 from ir.convert import constant, convert_to_tensor, get_default_graph
 from ir.ops.arith import multiply
 from ir.ops.basic import add_n
+from ir.ops.clip import l2_loss
 from ir.ops.elementwise import abs_
-from ir.ops.layout import raw
 from ir.ops.reduce import reduce_sum
 from ir.scopes import GraphKeys
 from ir.tensor import Tensor
@@ -63,7 +63,7 @@ def l2_regularizer(scale: float, scope: str | None = None) -> Regularizer:
 
     Raises ValueError when `scale` is negative or an integer.
     """
-    return _scaled("l2_regularizer", scale, scope, lambda w: raw("L2Loss")(w), "`l2_regularizer`")
+    return _scaled("l2_regularizer", scale, scope, l2_loss, "`l2_regularizer`")
 
 
 @export("contrib.layers.l1_l2_regularizer")
