@@ -438,7 +438,7 @@ def max_pool_v2(input: Any, ksize: Any, strides: Any, padding: Any, data_format:
 
     Raises ValueError for other ranks.
     """
-    return _pool_any({3: max_pool1d, 4: max_pool2d, 5: max_pool3d}, input, ksize, strides, padding, data_format, name)
+    return _pool_any({3: max_pool1d, 4: max_pool, 5: max_pool3d}, input, ksize, strides, padding, data_format, name)
 
 
 @export("nn.avg_pool_v2")
