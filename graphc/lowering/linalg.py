@@ -5,6 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.scipy.linalg import expm
 
 from graphc.lowering.table import lowers
 
@@ -44,3 +45,9 @@ def lu(input: Any, output_idx_type: Any, name: str | None = None) -> Any:
     """The packed factors and the order of the rows."""
     packed, _, order = lax.linalg.lu(wide(input))
     return packed.astype(input.dtype), order.astype(output_idx_type.np_dtype)
+
+
+@lowers("MatrixExponential")
+def matrix_exponential(input: Any, name: str | None = None) -> Any:
+    """Scaling and squaring, compiled."""
+    return expm(wide(input)).astype(input.dtype)

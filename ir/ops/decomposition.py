@@ -13,7 +13,7 @@ from ir.opdef import T, Type
 from ir.ops.complex import real
 from ir.ops.diag import matrix_band_part, matrix_diag, matrix_diag_part, matrix_set_diag
 from ir.ops.elementwise import reciprocal
-from ir.ops.layout import expand_dims, zeros_like
+from ir.ops.layout import expand_dims, ones_like, zeros_like
 from ir.ops.linalg import MATRICES, adjoint, adjointed, in_single, matrix_triangular_solve, square
 from ir.ops.matmul import matmul
 from ir.shapes import Dims
@@ -103,12 +103,17 @@ def _(op: Operation, de: Tensor, dv: Tensor) -> Any:
     e, v = op.outputs
     inner = matrix_diag(de)
     if op.attrs["compute_v"]:
-        gaps = expand_dims(e, -2) - expand_dims(e, -1)
-        inner += matrix_set_diag(reciprocal(gaps), zeros_like(e)) * matmul(v, dv, adjoint_a=True)
+        inner += _inverse_gaps(e) * matmul(v, dv, adjoint_a=True)
     else:
         v = _self_adjoint_eig(op.inputs[0])[1]
     da = matmul(v, matmul(inner, v, adjoint_b=True))
     return only_lower(da)
+
+
+def _inverse_gaps(values: Tensor) -> Tensor:
+    """Returns `1 / (values[j] - values[i])` at place (i, j), 0 on the diagonal."""
+    gaps = matrix_set_diag(expand_dims(values, -2) - expand_dims(values, -1), ones_like(values))
+    return matrix_set_diag(reciprocal(gaps), zeros_like(values))
 
 
 def only_lower(da: Tensor) -> Tensor:
@@ -205,9 +210,7 @@ def _(op: Operation, ds: Tensor, du: Tensor, dv: Tensor) -> Any:
     rows, columns = a.dims[-2] or 0, a.dims[-1] or 0
     if op.attrs["full_matrices"] and rows != columns:
         raise NotImplementedError("SvdGrad not implemented for full_matrices of matrices that are not square.")
-    squares = s * s
-    gaps = expand_dims(squares, -2) - expand_dims(squares, -1)
-    f = matrix_set_diag(reciprocal(gaps), zeros_like(s))
+    f = _inverse_gaps(s * s)
     udu, vdv = matmul(u, du, adjoint_a=True), matmul(v, dv, adjoint_a=True)
     across, down = expand_dims(s, -2), expand_dims(s, -1)
     inner = matrix_diag(ds) + f * (udu - adjoint(udu)) * across + down * f * (vdv - adjoint(vdv))

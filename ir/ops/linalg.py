@@ -15,7 +15,7 @@ from ir.convert import convert_to_tensor, get_default_graph
 from ir.dtypes import REAL, TypeSet
 from ir.infer import Infer
 from ir.opdef import Float64, T
-from ir.ops.cast import cast
+from ir.ops.cast import cast, conj
 from ir.ops.diag import matrix_band_part, matrix_diag_part, matrix_set_diag
 from ir.ops.joining import concat
 from ir.ops.layout import range_, rank, reshape, shape, transpose
@@ -198,7 +198,7 @@ def _each_matrix(v: Tensor) -> Tensor:
 
 @grad("MatrixDeterminant")
 def _(op: Operation, dz: Tensor) -> Any:
-    return _each_matrix(dz * op.outputs[0]) * matrix_inverse(op.inputs[0], adjoint=True)
+    return _each_matrix(dz * conj(op.outputs[0])) * matrix_inverse(op.inputs[0], adjoint=True)
 
 
 @grad("LogMatrixDeterminant")
