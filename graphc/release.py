@@ -1,6 +1,6 @@
 """Versions: of graphc, and of the TensorFlow whose API it speaks."""
 
-from ir.graph import GRAPH_DEF_VERSION
+from ir import graph
 
 #: the version of graphc
 GRAPHC_VERSION = "0.1.0"
@@ -8,6 +8,7 @@ GRAPHC_VERSION = "0.1.0"
 VERSION = "1.15.5"
 GIT_VERSION = f"graphc-{GRAPHC_VERSION}"
 COMPILER_VERSION = "XLA"
+GRAPH_DEF_VERSION = graph.GRAPH_DEF_VERSION
 GRAPH_DEF_VERSION_MIN_PRODUCER = 0
 GRAPH_DEF_VERSION_MIN_CONSUMER = 0
 

@@ -227,7 +227,7 @@ def _find_types(p: _Pending, given: dict[str, Any]) -> None:
             continue
         value = given[spec.name]
         values = value if spec.is_list and isinstance(value, (list, tuple)) else (value,)
-        for v in values:  # pyright: ignore[reportUnknownVariableType]
+        for v in values:
             dtype = getattr(v, "dtype", None)
             if isinstance(dtype, DType):
                 p.attrs[attr] = dtype.base_dtype
@@ -297,9 +297,9 @@ def _take_list(p: _Pending, spec: InputSpec, value: Any) -> None:
     kind = spec.spec
     if not isinstance(value, (list, tuple)):
         raise TypeError(f"argument '{spec.name}' must be a list of tensors, got {type(value).__name__}")
-    values = list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    values = list(value)
     taken: list[Tensor] = []
-    for i, v in enumerate(values):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    for i, v in enumerate(values):
         wanted = None if kind.types else kind.dtype or p.attrs.get(kind.attr or "")
         if wanted is None and not kind.types and i:
             wanted = taken[0].dtype.base_dtype
@@ -416,7 +416,7 @@ _ATTR_FORMS: dict[str, Callable[[Any], Any]] = {
     "string": _as_text,
     "type": lambda v: as_dtype(v).base_dtype,
     "shape": _as_tensor_shape,
-    "tensor": lambda v: v if isinstance(v, np.ndarray) else to_array(v),  # pyright: ignore[reportUnknownLambdaType]
+    "tensor": lambda v: v if isinstance(v, np.ndarray) else to_array(v),
     "func": _same,
 }
 

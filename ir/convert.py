@@ -37,14 +37,16 @@ def reset_default_graph() -> None:
     """Replaces the global default graph by an empty one. Raises AssertionError inside `as_default`."""
     global _root
     if graphs.items and not all(getattr(g, "interactive", False) for g in graphs.items):
-        raise AssertionError("Do not use tf.reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting and create a new graph.")
+        raise AssertionError(
+            "Do not use tf.reset_default_graph() to clear nested graphs. If you need a cleared graph, exit the nesting and create a new graph."
+        )
     graphs.items.clear()
     _root = Graph()
 
 
 def _flat(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
-        return [x for v in value for x in _flat(v)]  # pyright: ignore[reportUnknownVariableType]
+        return [x for v in value for x in _flat(v)]
     return [value]
 
 
@@ -195,7 +197,9 @@ def register_tensor_conversion_function(base_type: Any, conversion_func: Convert
     _converters.sort(key=lambda c: c[0])
 
 
-def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None, dtype_hint: Any = None, as_ref: bool = False) -> Tensor:
+def convert_to_tensor(
+    value: Any, dtype: Any = None, name: str | None = None, preferred_dtype: Any = None, dtype_hint: Any = None, as_ref: bool = False
+) -> Tensor:
     """Converts `value` to a Tensor: a Tensor or Variable as it is, anything else through a constant.
 
     Args:

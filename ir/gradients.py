@@ -85,9 +85,9 @@ def gradients(
 
 def _as_list(value: Any) -> list[Any]:
     if isinstance(value, (list, tuple)):
-        return list(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return list(value)
     if isinstance(value, dict):
-        return list(value.values())  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return list(value.values())
     return [value]
 
 
@@ -142,13 +142,13 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         graph = get_default_graph()
         xs = [identity(convert_to_tensor(a)) for a in args]
         result, grad_fn = f(*xs)
-        flat = list(result) if isinstance(result, (list, tuple)) else [result]  # pyright: ignore[reportUnknownArgumentType]
+        flat = list(result) if isinstance(result, (list, tuple)) else [result]
         key = f"CustomGradient-{id(grad_fn)}-{len(NAMED)}"
         count = len(flat)
 
         def rule(op: Operation, *dys: Any) -> list[Any]:
             grads = grad_fn(*dys[:count])
-            listed = list(grads) if isinstance(grads, (list, tuple)) else [grads]  # pyright: ignore[reportUnknownArgumentType]
+            listed = list(grads) if isinstance(grads, (list, tuple)) else [grads]
             if len(listed) != len(xs):
                 raise ValueError(f"the gradient function of {getattr(f, '__name__', f)} returned {len(listed)} gradients for {len(xs)} arguments")
             return [None] * count + listed
@@ -157,7 +157,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
         with graph.gradient_override_map({"IdentityN": key}):
             outs = TABLE["IdentityN"].public([*flat, *xs])  # pyright: ignore[reportOptionalCall]
         outs = outs[:count]
-        return outs[0] if not isinstance(result, (list, tuple)) else type(result)(outs)  # pyright: ignore[reportUnknownVariableType]
+        return outs[0] if not isinstance(result, (list, tuple)) else type(result)(outs)
 
     decorated.__name__ = getattr(f, "__name__", "decorated")
     decorated.__doc__ = f.__doc__

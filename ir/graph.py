@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ir.opdef import OpDef
 
 _OP_NAME = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\-/]*$")
+_FORM = 'Tensor names must be of the form "<op_name>:<output_index>"'
 _SCOPE_NAME = re.compile(r"^[A-Za-z0-9_.\-/]*$")
 DEFAULT_GRAPH_SEED = 87654321
 GRAPH_DEF_VERSION = 134
@@ -121,7 +122,7 @@ class Graph:
             obj = convert()
         if isinstance(obj, str):
             return self._by_text(obj, allow_tensor, allow_operation)
-        if isinstance(obj, Tensor) and allow_tensor or isinstance(obj, Operation) and allow_operation:
+        if (isinstance(obj, Tensor) and allow_tensor) or (isinstance(obj, Operation) and allow_operation):
             if obj.graph is not self:
                 raise ValueError(f"{'Tensor' if isinstance(obj, Tensor) else 'Operation'} {obj} is not an element of this graph.")
             return obj
@@ -135,20 +136,21 @@ class Graph:
             op_name, _, index = name.rpartition(":")
             op = self._by_name.get(op_name)
             if not index.isdigit() or ":" in op_name:
-                raise ValueError(f"The name {name!r} looks a like a Tensor name, but is not a valid one. Tensor names must be of the form \"<op_name>:<output_index>\".")
+                raise ValueError(f"The name {name!r} is no valid Tensor name: {_FORM}.")
             if op is None:
                 raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, does not exist in the graph.")
             if int(index) >= len(op.outputs):
-                raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, exists but only has {len(op.outputs)} outputs.")
+                count = len(op.outputs)
+                raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. The operation, {op_name!r}, exists but only has {count} outputs.")
             return op.outputs[int(index)]
         op = self._by_name.get(name)
         if op is not None and allow_operation:
             return op
         if op is not None:
-            raise ValueError(f"The name {name!r} refers to an Operation, not a Tensor. Tensor names must be of the form \"<op_name>:<output_index>\".")
+            raise ValueError(f"The name {name!r} refers to an Operation, not a Tensor: {_FORM}.")
         if allow_operation:
             raise KeyError(f"The name {name!r} refers to an Operation not in the graph.")
-        raise ValueError(f"The name {name!r} looks like an (invalid) Operation name, not a Tensor. Tensor names must be of the form \"<op_name>:<output_index>\".")
+        raise ValueError(f"The name {name!r} looks like an (invalid) Operation name, not a Tensor: {_FORM}.")
 
     # -- adding --------------------------------------------------------------------------------------
 

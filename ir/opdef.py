@@ -208,7 +208,7 @@ class OpDef:
             if o.types is not None:
                 out.extend(attrs[o.types])
                 continue
-            dtype = o.dtype if o.dtype is not None else attrs[o.attr]
+            dtype = o.dtype if o.dtype is not None else attrs[o.attr or ""]
             if o.ref:
                 dtype = dtype.as_ref
             if o.number is not None:

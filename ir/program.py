@@ -134,7 +134,7 @@ def _attr_key(value: Any) -> Any:
     if isinstance(value, bool):
         return ("b", value)
     if isinstance(value, (list, tuple)):
-        return tuple(_attr_key(v) for v in value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return tuple(_attr_key(v) for v in value)
     try:
         hash(value)
     except TypeError:

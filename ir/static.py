@@ -46,7 +46,8 @@ UNKNOWN = Unknown()
 
 class NeedsValue(Exception):
     """Raised by a body or lowering for an operand whose value it needs, but that is not known: of parameter `param`,
-    and in a list of tensors number `index`."""
+    and in a list of tensors number `index`.
+    """
 
     def __init__(self, param: str, index: int = 0) -> None:
         super().__init__(f"'{param}' must be known when the program is compiled")
@@ -210,4 +211,6 @@ def call_body(opdef: OpDef, arrays: list[Any], attrs: dict[str, Any], body: Any 
             args.append(None)
         else:
             args.append(attrs[opdef.by_param[p].name])
-    return (body or opdef.body)(*args, **extra)
+    compute = body or opdef.body
+    assert compute is not None, f"{opdef.name} has neither body nor lowering"
+    return compute(*args, **extra)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ir import location
 from ir.dtypes import DType
 from ir.errors import OpError
+from ir.location import Location
 from ir.shapes import Dims, TensorShape, dims_of, merge_dims, type_str
 from ir.stacks import sessions
 
@@ -207,7 +208,7 @@ class Operation:
 
     def __init__(
         self, graph: "Graph", opdef: "OpDef", node_id: int, name: str, inputs: tuple[Tensor, ...], attrs: dict[str, Any],
-        where: location.Location,
+        where: Location,
     ) -> None:  # fmt: skip
         self.graph = graph
         self.opdef = opdef

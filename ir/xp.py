@@ -22,7 +22,7 @@ def register(namespace: Any) -> None:
 def is_numpy(value: Any) -> bool:
     """Whether `value` (or everything in it, for a list) is a NumPy array or a Python value."""
     if isinstance(value, (list, tuple)):
-        return _every(map(is_numpy, value))  # pyright: ignore[reportUnknownArgumentType]
+        return _every(map(is_numpy, value))
     return isinstance(value, _NUMPY)
 
 

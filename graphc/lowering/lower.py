@@ -18,10 +18,11 @@ from graphc.lowering.lists import DeviceList
 from graphc.lowering.table import LOWERINGS
 from graphc.lowering.values import ABSENT, Env, operand
 from ir.dtypes import DType
-from ir.program import Node, Program, Ref
+from ir.program import Node, Program
 from ir.rewrite.partition import SOURCES
 from ir.shapes import type_str
 from ir.static import MAX_ELEMENTS, NeedsValue, call_body
+
 
 class NeedsHost(Exception):
     """A node that XLA cannot compile: an operand must be known and is not, or a loop changes the shape of a variable."""
@@ -100,9 +101,9 @@ def _stays_numpy(node: Node) -> bool:
     e = node.op.effects
     if e.random or e.writes or e.check or node.op.primitive:
         return False
-    return all(not (d.is_floating or d.is_complex) for d, _ in node.types) and all(
+    return (all(not (d.is_floating or d.is_complex) for d, _ in node.types) and all(
         dims is not None and _size(dims) <= MAX_ELEMENTS for _, dims in node.types
-    ) or not node.types or node.op.effects.of_shape
+    )) or not node.types or node.op.effects.of_shape
 
 
 def _size(dims: Sequence[int | None]) -> int:

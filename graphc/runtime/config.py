@@ -1,7 +1,7 @@
 """Options: the protos TF1 programs pass to a Session, as plain classes, and the compile options per platform."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import jax
 
@@ -11,7 +11,7 @@ from ir.build import export
 class _Options:
     """A bag of fields that accepts what the TensorFlow proto of the name accepts, nested messages included."""
 
-    _fields: dict[str, Any] = {}
+    _fields: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, **fields: Any) -> None:
         for name in fields:
@@ -22,6 +22,10 @@ class _Options:
             if given is None:
                 given = default() if callable(default) else default
             object.__setattr__(self, name, given)
+
+    if TYPE_CHECKING:  # the fields
+
+        def __getattr__(self, name: str) -> Any: ...
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self._fields:
@@ -59,7 +63,7 @@ class GPUOptions(_Options):
     """Options of the GPU: `allow_growth` and `per_process_gpu_memory_fraction` decide how much memory is taken, and when."""
 
     Experimental = _Experimental
-    _fields = {
+    _fields: ClassVar[dict[str, Any]] = {
         "allow_growth": False, "per_process_gpu_memory_fraction": 0.0, "allocator_type": "", "visible_device_list": "",
         "deferred_deletion_bytes": 0, "polling_active_delay_usecs": 0, "polling_inactive_delay_msecs": 0, "force_gpu_compatible": False,
         "experimental": _Experimental,
@@ -72,7 +76,7 @@ class OptimizerOptions(_Options):
 
     L0, L1 = -1, 0
     DEFAULT, OFF, ON_1, ON_2 = 0, -1, 1, 2
-    _fields = {
+    _fields: ClassVar[dict[str, Any]] = {
         "do_common_subexpression_elimination": True, "do_constant_folding": True, "do_function_inlining": True, "max_folded_constant_in_bytes": 0,
         "opt_level": 0, "global_jit_level": 0,
     }  # fmt: skip
@@ -82,7 +86,7 @@ class OptimizerOptions(_Options):
 class GraphOptions(_Options):
     """Accepted for compatibility."""
 
-    _fields = {
+    _fields: ClassVar[dict[str, Any]] = {
         "enable_recv_scheduling": False, "optimizer_options": OptimizerOptions, "build_cost_model": 0, "build_cost_model_after": 0, "infer_shapes": True,
         "place_pruned_graph": False, "enable_bfloat16_sendrecv": False, "timeline_step": 0, "rewrite_options": _Experimental,
     }  # fmt: skip
@@ -97,7 +101,7 @@ class ConfigProto(_Options):
     """
 
     Experimental = _Experimental
-    _fields = {
+    _fields: ClassVar[dict[str, Any]] = {
         "device_count": dict, "intra_op_parallelism_threads": 0, "inter_op_parallelism_threads": 0, "use_per_session_threads": False,
         "session_inter_op_thread_pool": list, "placement_period": 0, "device_filters": list, "gpu_options": GPUOptions, "allow_soft_placement": False,
         "log_device_placement": False, "graph_options": GraphOptions, "operation_timeout_in_ms": 0, "rpc_options": _Experimental,
@@ -111,7 +115,7 @@ class RunOptions(_Options):
 
     NO_TRACE, SOFTWARE_TRACE, HARDWARE_TRACE, FULL_TRACE = 0, 1, 2, 3
     Experimental = _Experimental
-    _fields = {
+    _fields: ClassVar[dict[str, Any]] = {
         "trace_level": 0, "timeout_in_ms": 0, "inter_op_thread_pool": 0, "output_partition_graphs": False, "debug_options": _Experimental,
         "report_tensor_allocations_upon_oom": False, "experimental": _Experimental,
     }  # fmt: skip

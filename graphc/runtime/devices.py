@@ -25,7 +25,8 @@ def local_devices() -> list[DeviceAttributes]:
     if not any(d.platform == "cpu" for d in devices):
         found.append(_attributes("CPU", 0, None))
     for d in devices:
-        kind = {"gpu": "GPU", "cuda": "GPU", "rocm": "GPU", "tpu": "TPU", "cpu": "CPU"}.get(d.platform, d.platform.upper())
+        platform = str(d.platform)
+        kind = {"gpu": "GPU", "cuda": "GPU", "rocm": "GPU", "tpu": "TPU", "cpu": "CPU"}.get(platform, platform.upper())
         index = kinds.get(kind, 0)
         kinds[kind] = index + 1
         found.append(_attributes(kind, index, d))

@@ -9,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from graphc.lowering.lists import Guesses, guesses
 from graphc.lowering.lower import trace
@@ -116,7 +117,7 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
 
 def _traced(value: Any) -> bool:
     """Whether a value (an array, a list of tensors, an optional) is computed by the program rather than known."""
-    return isinstance(value, jax.core.Tracer) or any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(value))
+    return isinstance(value, Tracer) or any(isinstance(x, Tracer) for x in jax.tree.leaves(value))
 
 
 def _keep_if_too_small(flags: Sequence[Any], values: list[Any], plan: Plan, env: Env) -> Any:

@@ -11,7 +11,7 @@ from ir.tensor import Operation, Tensor
 Build = Callable[[Sequence[Any]], Any]
 
 
-class IndexedSlicesValue(tuple):  # noqa: SLOT001
+class IndexedSlicesValue(tuple):
     """What fetching IndexedSlices gives: the named parts `values`, `indices`, `dense_shape`."""
 
     def __new__(cls, values: Any, indices: Any, dense_shape: Any) -> "IndexedSlicesValue":
@@ -50,7 +50,8 @@ class FetchPlan:
             keyed = [(k, self._plan(f)) for k, f in fetch.items()]
             return lambda values: kinds((k, p(values)) for k, p in keyed)
         if hasattr(type(fetch), "__attrs_attrs__"):
-            cls, names = type(fetch), [a.name for a in type(fetch).__attrs_attrs__]
+            cls: Any = type(fetch)
+            names = [a.name for a in cls.__attrs_attrs__]
             attrs = [self._plan(getattr(fetch, n)) for n in names]
             return lambda values: cls(*[p(values) for p in attrs])
         return self._leaf(fetch)

@@ -20,9 +20,9 @@ from graphc.runtime.runner import Runner
 from graphc.runtime.store import Store
 from ir.build import export
 from ir.convert import get_default_graph
+from ir.cut import cut
 from ir.errors import FailedPreconditionError, InvalidArgumentError, OpError, ResourceExhaustedError
 from ir.graph import Graph
-from ir.cut import cut
 from ir.stacks import graphs, sessions
 from ir.tensor import Operation, Tensor
 
@@ -50,7 +50,7 @@ class BaseSession:
     """What Session and InteractiveSession share."""
 
     def __init__(self, target: str = "", graph: Graph | None = None, config: ConfigProto | None = None) -> None:
-        if graph is not None and not isinstance(graph, Graph):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if graph is not None and not isinstance(graph, Graph):
             raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
         if config is not None and not isinstance(config, ConfigProto):
             raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
@@ -77,7 +77,7 @@ class BaseSession:
     @property
     def graph_def(self) -> Any:
         """The graph as a GraphDef."""
-        return self._graph.as_graph_def()  # pyright: ignore[reportAttributeAccessIssue]
+        return self._graph.as_graph_def()
 
     @property
     def sess_str(self) -> str:

@@ -294,7 +294,7 @@ def _docstring(path: Path, n: Namespace) -> str:
 
 
 def _text(n: Namespace, doc: str, first: list[str], found: dict[str, Source]) -> str:
-    lines = [MARK, f'"""{doc}"""', "# ruff: noqa: F401, I001", "", "import typing as _typing", "", "from graphc.tools import missing as _missing", ""]
+    lines = [MARK, f'"""{doc}"""', "# ruff: noqa", "", "import typing as _typing", "", "from graphc.tools import missing as _missing", ""]
     start = _start(n, first)
     if start:
         lines += ["# Namespaces that code inside and outside share start before any code does.", *start, ""]

@@ -9,12 +9,12 @@ from graphc.train.adagrad import AdagradOptimizer
 from graphc.train.moving_averages import ExponentialMovingAverage
 from graphc.train.optimizer import Optimizer
 from ir.build import export
+from ir.control_flow import cond
 from ir.convert import get_default_graph
 from ir.indexed_slices import IndexedSlices
 from ir.ops.basic import group, no_op
 from ir.ops.clip import clip_by_global_norm, clip_by_norm, global_norm
 from ir.ops.compare import equal
-from ir.control_flow import cond
 from ir.ops.gather import gather
 from ir.ops.layout import zeros
 from ir.ops.statistics import count_nonzero

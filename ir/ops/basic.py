@@ -116,7 +116,7 @@ def _add_n(inputs: ListT, name: str | None = None) -> Tensor:
     """Adds all inputs, which have one shape, element-wise."""
     total = inputs[0]
     for x in inputs[1:]:
-        total = xp.add(total, x)
+        total = total.plus(x) if hasattr(total, "plus") else xp.add(total, x)
     return total
 
 
@@ -144,7 +144,7 @@ def add_n(inputs: Sequence[Any], name: str | None = None) -> Tensor:
 @op("ZerosLike", like_input(0), out="y: T", T=ANY)
 def _zeros_like(x: T, name: str | None = None) -> Tensor:
     """Zeros of the shape and type of `x`."""
-    return xp.zeros_like(x)
+    return x.zeros_like() if hasattr(x, "zeros_like") else xp.zeros_like(x)  # lists of tensors know how
 
 
 @op("OnesLike", like_input(0), out="y: T", T=TypeSet("bfloat16 float16 float32 float64 int8 uint8 int16 uint16 int32 int64 complex64 complex128 bool"))
@@ -174,7 +174,7 @@ def group(*inputs: Any, **kwargs: Any) -> Operation:
 
 def _flatten(value: Any, out: list[Any]) -> None:
     if isinstance(value, (list, tuple)):
-        for v in value:  # pyright: ignore[reportUnknownVariableType]
+        for v in value:
             _flatten(v, out)
     elif value is not None:
         if not hasattr(value, "name") and not hasattr(value, "_as_graph_element"):

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 
 from ir import xp
-from ir.build import export, grad, op
+from ir.build import grad, op
 from ir.dtypes import ANY, INDEX, NUMBER
-from ir.infer import Infer, from_shape_attr, no_outputs, same, scalar
+from ir.infer import Infer, from_shape_attr, no_outputs, scalar
 from ir.opdef import In, RefT, Resource, Shape, T, Type
 from ir.shapes import Dims, compatible, dims_of, merge_dims, shape_str
 from ir.tensor import Operation, Tensor
@@ -146,13 +146,13 @@ def assign_variable_op(resource: Resource, value: Dtype, name: str | None = None
 @op("AssignAddVariableOp", _fits_handle, out="", writes="resource", dtype=ANY, elementwise=True)
 def assign_add_variable_op(resource: Resource, value: Dtype, name: str | None = None) -> Operation:
     """Adds `value` to a variable."""
-    return xp.add(resource, value)  # pyright: ignore[reportReturnType]
+    return xp.add(resource, value)
 
 
 @op("AssignSubVariableOp", _fits_handle, out="", writes="resource", dtype=ANY, elementwise=True)
 def assign_sub_variable_op(resource: Resource, value: Dtype, name: str | None = None) -> Operation:
     """Subtracts `value` from a variable."""
-    return xp.subtract(resource, value)  # pyright: ignore[reportReturnType]
+    return xp.subtract(resource, value)
 
 
 

@@ -4,8 +4,8 @@ import numpy as np
 
 from ir.convert import CONST
 from ir.program import Interner, Node, Ref, type_of
-from ir.shapes import fully_known
 from ir.rewrite.fold import constant_node
+from ir.shapes import fully_known
 
 
 def forward(node: Node, inputs: tuple[Ref, ...], intern: Interner) -> tuple[Ref, ...] | None:
