@@ -14,7 +14,7 @@ executable. The packages, in the order in which a program passes through them:
 Every other module here is a TF1 namespace: `graphc.nn` is `tf.nn`. Namespaces are written by `graphc/tools/namespaces.py` from
 what definitions say of themselves (`api=`, `@export`, `__exports__`); nothing inside imports them.
 """
-# ruff: noqa: F401, I001
+# ruff: noqa
 
 import typing as _typing
 
@@ -36,10 +36,13 @@ from ir.ops import compare as _ops_compare
 from ir.ops import complex as _ops_complex
 from ir.ops import contraction as _ops_contraction
 from ir.ops import control as _ops_control
+from ir.ops import control_v1 as _ops_control_v1
 from ir.ops import conv as _ops_conv
+from ir.ops import convolution as _ops_convolution
 from ir.ops import crop as _ops_crop
 from ir.ops import cumulative as _ops_cumulative
 from ir.ops import debug as _ops_debug
+from ir.ops import decomposition as _ops_decomposition
 from ir.ops import diag as _ops_diag
 from ir.ops import elementwise as _ops_elementwise
 from ir.ops import embedding as _ops_embedding
@@ -49,8 +52,10 @@ from ir.ops import indexing as _ops_indexing
 from ir.ops import internal as _ops_internal
 from ir.ops import joining as _ops_joining
 from ir.ops import layout as _ops_layout
+from ir.ops import linalg as _ops_linalg
 from ir.ops import loss as _ops_loss
 from ir.ops import matmul as _ops_matmul
+from ir.ops import matrix_functions as _ops_matrix_functions
 from ir.ops import morphology as _ops_morphology
 from ir.ops import nn as _ops_nn
 from ir.ops import norm as _ops_norm
@@ -68,9 +73,12 @@ from ir.ops import scatter as _ops_scatter
 from ir.ops import scatter_util as _ops_scatter_util
 from ir.ops import segment as _ops_segment
 from ir.ops import select as _ops_select
+from ir.ops import sets as _ops_sets
 from ir.ops import slicing as _ops_slicing
 from ir.ops import sorting as _ops_sorting
 from ir.ops import sparse as _ops_sparse
+from ir.ops import sparse_api as _ops_sparse_api
+from ir.ops import sparse_embedding as _ops_sparse_embedding
 from ir.ops import sparse_segment as _ops_sparse_segment
 from ir.ops import sparse_structure as _ops_sparse_structure
 from ir.ops import special as _ops_special
@@ -95,9 +103,11 @@ from ir.graphdef import writer as _graphdef_writer
 from graphc.lowering import complex as _lowering_complex
 from graphc.lowering import control as _lowering_control
 from graphc.lowering import conv as _lowering_conv
+from graphc.lowering import crop as _lowering_crop
 from graphc.lowering import elementwise as _lowering_elementwise
 from graphc.lowering import gather as _lowering_gather
 from graphc.lowering import joining as _lowering_joining
+from graphc.lowering import linalg as _lowering_linalg
 from graphc.lowering import lists as _lowering_lists
 from graphc.lowering import lower as _lowering_lower
 from graphc.lowering import matmul as _lowering_matmul
@@ -134,6 +144,7 @@ from graphc import math as math
 from graphc import nest as nest
 from graphc import nn as nn
 from graphc import random as random
+from graphc import sets as sets
 from graphc import signal as signal
 from graphc import sparse as sparse
 from graphc import spectral as spectral
@@ -356,6 +367,10 @@ from ir.ops.debug import assert_ as Assert
 from ir.ops.debug import check_numerics as check_numerics
 from ir.ops.debug import print_v1 as Print
 from ir.ops.debug import verify_tensor_all_finite as verify_tensor_all_finite
+from ir.ops.decomposition import qr as qr
+from ir.ops.decomposition import self_adjoint_eig as self_adjoint_eig
+from ir.ops.decomposition import self_adjoint_eigvals as self_adjoint_eigvals
+from ir.ops.decomposition import svd as svd
 from ir.ops.diag import diag as diag
 from ir.ops.diag import diag_part as diag_part
 from ir.ops.diag import eye as eye
@@ -429,8 +444,16 @@ from ir.ops.layout import squeeze as squeeze
 from ir.ops.layout import transpose as transpose
 from ir.ops.layout import zeros as zeros
 from ir.ops.layout import zeros_like as zeros_like
+from ir.ops.linalg import cholesky as cholesky
+from ir.ops.linalg import cross as cross
+from ir.ops.linalg import matrix_determinant as matrix_determinant
+from ir.ops.linalg import matrix_inverse as matrix_inverse
+from ir.ops.linalg import matrix_solve as matrix_solve
+from ir.ops.linalg import matrix_transpose as matrix_transpose
+from ir.ops.linalg import matrix_triangular_solve as matrix_triangular_solve
 from ir.ops.matmul import matmul as matmul
 from ir.ops.matmul import sparse_matmul as sparse_matmul
+from ir.ops.matrix_functions import matrix_square_root as matrix_square_root
 from ir.ops.packing import stack as stack
 from ir.ops.packing import unstack as unstack
 from ir.ops.padding import pad as pad
@@ -497,6 +520,25 @@ from ir.ops.sparse import sparse_softmax as sparse_softmax
 from ir.ops.sparse import sparse_tensor_dense_matmul as sparse_tensor_dense_matmul
 from ir.ops.sparse import sparse_tensor_to_dense as sparse_tensor_to_dense
 from ir.ops.sparse import sparse_to_dense as sparse_to_dense
+from ir.ops.sparse_api import add as sparse_add
+from ir.ops.sparse_api import concat_sparse as sparse_concat
+from ir.ops.sparse_api import edit_distance as edit_distance
+from ir.ops.sparse_api import fill_empty_rows as sparse_fill_empty_rows
+from ir.ops.sparse_api import mask as sparse_mask
+from ir.ops.sparse_api import maximum_sparse as sparse_maximum
+from ir.ops.sparse_api import merge as sparse_merge
+from ir.ops.sparse_api import minimum_sparse as sparse_minimum
+from ir.ops.sparse_api import placeholder as sparse_placeholder
+from ir.ops.sparse_api import reduce_max_sparse as sparse_reduce_max_sparse
+from ir.ops.sparse_api import reduce_sum_sparse as sparse_reduce_sum_sparse
+from ir.ops.sparse_api import reorder as sparse_reorder
+from ir.ops.sparse_api import reset_shape as sparse_reset_shape
+from ir.ops.sparse_api import reshape_sparse as sparse_reshape
+from ir.ops.sparse_api import retain as sparse_retain
+from ir.ops.sparse_api import slice_sparse as sparse_slice
+from ir.ops.sparse_api import split_sparse as sparse_split
+from ir.ops.sparse_api import to_indicator as sparse_to_indicator
+from ir.ops.sparse_api import transpose_sparse as sparse_transpose
 from ir.ops.sparse_segment import sparse_segment_mean as sparse_segment_mean
 from ir.ops.sparse_segment import sparse_segment_sqrt_n as sparse_segment_sqrt_n
 from ir.ops.sparse_segment import sparse_segment_sum as sparse_segment_sum
@@ -558,6 +600,8 @@ from ir.shapes import dimension_value as dimension_value
 from ir.sparse_tensor import SparseTensor as SparseTensor
 from ir.tensor import Operation as Operation
 from ir.tensor import Tensor as Tensor
+from ir.tensor_array import TensorArray as TensorArray
+from ir.tensor_array import TensorArraySpec as TensorArraySpec
 
 if not _typing.TYPE_CHECKING:
 
