@@ -16,6 +16,8 @@ from graphc.tools import missing, namespaces
 from ir.dtypes import DType
 
 API = Path(__file__).with_name("tf115_api.tsv")
+USED = Path(__file__).with_name("tf1_used_names.tsv")  # by public TF1 programs
+MISSING = Path(__file__).with_name("tf1_missing_names.txt")
 
 #: public names that TensorFlow 1.15 does not have, and why they are here
 OURS = {
@@ -218,6 +220,26 @@ def test_names_are_where_tensorflow_has_them() -> None:
         for part in name.split(".")[1:]:
             found = getattr(found, part)
         assert found is obj, name
+
+
+def lacking() -> list[str]:
+    """The names that public TF1 programs use and graphc does not have, most used first."""
+    rows = [line.split("\t") for line in USED.read_text("utf-8").splitlines()[1:]]
+    out = []
+    for name, _ in sorted(rows, key=lambda r: -int(r[1])):
+        try:
+            functools.reduce(getattr, name.split(".")[1:], tf)
+        except AttributeError:
+            out.append(name)
+    return out
+
+
+def test_names_in_use_exist() -> None:
+    """What is lacking is listed in tf1_missing_names.txt, which may only shrink."""
+    listed = MISSING.read_text("utf-8").split()
+    now = lacking()
+    assert not (new := [n for n in now if n not in listed]), f"used by TF1 programs, and gone: {new}"
+    assert not (done := [n for n in listed if n not in now]), f"take these off {MISSING.name}: {done}"
 
 
 def test_compat_v1_is_the_same() -> None:
