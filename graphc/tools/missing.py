@@ -18,7 +18,7 @@ EAGER = {
     "enable_v2_behavior": f"{_STATIC} and keeps TensorFlow 1 behavior: leave the call out.",
     "function": f"{_STATIC}: a graph is compiled as a whole, so call the Python function once to build it and run its results in a Session.",
     "py_function": f"{_STATIC}: use tf.py_func, which hands NumPy arrays to Python while the graph runs.",
-    "custom_gradient_v2": f"{_STATIC}: use tf.custom_gradient.",
+    "eager": f"{_STATIC}, with no eager mode: tf.gradients, tf.train and tf.data do here what tf.contrib.eager does there.",
 }
 
 #: names of other versions of TensorFlow -> the name in 1.15
@@ -30,7 +30,7 @@ RENAMED = {
     "tf.audio_summary": "tf.summary.audio", "tf.merge_summary": "tf.summary.merge", "tf.merge_all_summaries": "tf.summary.merge_all",
     "tf.train.SummaryWriter": "tf.summary.FileWriter", "tf.nn.rnn": "tf.nn.static_rnn", "tf.nn.seq2seq": "tf.contrib.legacy_seq2seq",
     "tf.batch_matrix_diag": "tf.matrix_diag", "tf.reduce_std": "tf.math.reduce_std", "tf.optimizers": "tf.keras.optimizers or tf.train",
-    "tf.data.AUTOTUNE": "tf.data.experimental.AUTOTUNE", "tf.distribute.MirroredStrategyV2": "tf.distribute.MirroredStrategy",
+    "tf.data.AUTOTUNE": "tf.data.experimental.AUTOTUNE",
 }  # fmt: skip
 
 
