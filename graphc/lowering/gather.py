@@ -45,9 +45,16 @@ def gather_nd(params: Any, indices: Any, name: Any = None) -> Any:
     return lax.gather(params, jnp.asarray(indices), numbers, extent, mode=lax.GatherScatterMode.CLIP)
 
 
+_WHOLE = {lax.scatter_add: lax.add, lax.scatter_sub: lax.sub, lax.scatter_max: lax.max, lax.scatter: lambda x, u: u}
+
+
 def put(how: Any, x: Any, indices: Any, updates: Any) -> Any:
     """Returns `x` combined by the lax function `how` with `updates` at index vectors."""
     k, r = indices.shape[-1], indices.ndim
+    if k == 0:  # whole updates of the whole
+        for i in range(int(np.prod(indices.shape[:-1]))):
+            x = _WHOLE[how](x, updates.reshape(-1, *x.shape)[i])
+        return x
     numbers = lax.ScatterDimensionNumbers(
         update_window_dims=tuple(range(r - 1, updates.ndim)), inserted_window_dims=tuple(range(k)), scatter_dims_to_operand_dims=tuple(range(k))
     )
