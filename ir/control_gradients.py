@@ -19,6 +19,7 @@ from ir.funcref import FuncRef
 from ir.function import Function, FunctionBody
 from ir.graph import Graph
 from ir.opdef import TABLE
+from ir.ops import control  # noqa: F401  (defines the op types)
 from ir.ops.compare import greater
 from ir.ops.layout import zeros, zeros_like
 from ir.ops.optional import optional_from_value, optional_get_value, optional_none
