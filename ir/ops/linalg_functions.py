@@ -75,7 +75,7 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = 
     keepdims = bool(renamed(keepdims, "keepdims", keep_dims, "keep_dims"))
     _check_norm(ord, axis)
     of_matrices = isinstance(axis, (list, tuple))
-    axes: Any = [axis] if isinstance(axis, (int, np.integer)) else axis
+    axes = [axis] if isinstance(axis, (int, np.integer)) else axis
     with get_default_graph().name_scope(name or "norm"):
         x = convert_to_tensor(tensor)
         if of_matrices and ord == 2:
@@ -88,7 +88,7 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = 
                 out = reduce_sum(out, None if axes is None else axes[0], keepdims=True)
                 out = reduce_max(out, axes[-1], keepdims=True) if of_matrices else out
             elif ord == np.inf:
-                out = reduce_sum(out, axes[1], keepdims=True) if of_matrices else out
+                out = reduce_sum(out, axis[1], keepdims=True) if of_matrices else out
                 out = reduce_max(out, None if axes is None else axes[0], keepdims=True)
             else:
                 out = pow_(reduce_sum(pow_(out, ord), axes, keepdims=True), 1.0 / ord)
