@@ -454,30 +454,3 @@ def accumulate_n(inputs: Any, shape: Any = None, tensor_dtype: Any = None, name:
     if len(terms) == 1 and name is None:
         return terms[0]
     return _accumulate_n(terms, known, name=name)
-
-
-@export("math.polyval")
-def polyval(coeffs: Any, x: Any, name: str | None = None) -> Tensor:
-    """Returns the values of a polynomial, `coeffs[0] * x ** (n - 1) + ... + coeffs[n - 1]`.
-
-    Args:
-      coeffs: a list of numbers or tensors that broadcast against `x`, that of the highest power first.
-      x: a numeric tensor.
-      name: a name for the operations.
-
-    Raises ValueError when `coeffs` is not a list.
-
-    >>> polyval([1.0, 2.0, 3.0], np.ones([2], "float32")).shape.as_list()
-    [2]
-    """
-    if not isinstance(coeffs, (list, tuple)):
-        raise ValueError(f"Argument coeffs must be list type found {type(coeffs)}.")
-    with get_default_graph().name_scope(name or "polyval"):
-        x = convert_to_tensor(x, name="x")
-        if not coeffs:
-            return zeros_like(x)
-        terms = [convert_to_tensor(c, x.dtype.base_dtype, name=f"coeff_{i}") for i, c in enumerate(coeffs)]
-        value = terms[0]
-        for c in terms[1:]:
-            value = c + value * x
-        return value

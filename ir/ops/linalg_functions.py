@@ -86,7 +86,7 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = 
             out = abs_(x)
             if ord == 1:
                 out = reduce_sum(out, None if axes is None else axes[0], keepdims=True)
-                out = reduce_max(out, axes[-1], keepdims=True) if of_matrices else out
+                out = reduce_max(out, axis[-1], keepdims=True) if of_matrices else out
             elif ord == np.inf:
                 out = reduce_sum(out, axis[1], keepdims=True) if of_matrices else out
                 out = reduce_max(out, None if axes is None else axes[0], keepdims=True)

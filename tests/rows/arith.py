@@ -102,8 +102,6 @@ ROWS = [
     Row("Mul", lambda x: arith.scalar_mul(3, x), [normal(3)], lambda x: np.float32(3) * x, grad=True, id="scalar_mul"),
     Row("Mul", lambda v, i: arith.scalar_mul(3.0, IndexedSlices(v, i)).values, [normal(2, 2), np.int32([0, 1])], lambda v, i: np.float32(3) * v,
         id="scalar_mul of rows"),
-    Row("AddV2", lambda x: arith.polyval([2.0, -1.0, 3.0], x), [normal(3)], lambda x: (2 * x - 1) * x + 3, grad=True, id="polyval"),
-    Row("AddV2", lambda x: arith.polyval([], x) + x, [normal(3)], lambda x: x, id="polyval of nothing"),
 ]  # fmt: skip
 
 ERRORS = [
