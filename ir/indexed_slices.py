@@ -58,6 +58,10 @@ class IndexedSlices:
         """The graph the parts belong to."""
         return self.values.graph
 
+    def consumers(self) -> list[Operation]:
+        """Returns the operations that use `values`."""
+        return self.values.consumers()
+
     def __neg__(self) -> "IndexedSlices":
         return IndexedSlices(-self.values, self.indices, self.dense_shape)
 

@@ -14,6 +14,7 @@ from ir.tensor import Operation, Tensor
 
 #: the value of a SparseTensor outside a graph: what a Session feeds and fetches
 SparseTensorValue = collections.namedtuple("SparseTensorValue", ["indices", "values", "dense_shape"])  # noqa: PYI024
+__exports__ = {"SparseTensorValue": "SparseTensorValue"}
 
 
 @export("SparseTensor sparse.SparseTensor")

@@ -72,9 +72,25 @@ def entries_of(tensor: Tensor) -> Dims:
     return tuple([None if v is UNKNOWN else int(v) for v in found.tolist()])
 
 
+__exports__ = {"get_static_value contrib.util.constant_value": "constant_value"}
+
+
 def constant_value(tensor: Any, partial: bool = False) -> np.ndarray[Any, Any] | None:
-    """Returns the value of `tensor` if it can be known without running, else None: `tf.contrib.util.constant_value`."""
-    return value_of(tensor)
+    """Returns the value of `tensor` as an array if it can be known without running, else None.
+
+    With `partial`, an integer tensor of which only some elements are known gives an object array with None for the others.
+    """
+    if not isinstance(tensor, Tensor):
+        return None
+    found = value_of(tensor)
+    if found is None and partial:
+        found = _known(tensor, 0, {})
+        if found is not None:
+            out = np.empty(found.shape, dtype=object)
+            for at in np.ndindex(found.shape):
+                out[at] = None if found[at] is UNKNOWN else found[at]
+            return out
+    return found
 
 
 def shape_value_of(tensor: Tensor) -> Dims:

@@ -408,6 +408,12 @@ def extract_image_patches(
     return _extract_image_patches(images, windows, strides, rates, padding, name=name)
 
 
+@export("image.extract_patches")
+def extract_patches(images: Any, sizes: Any, strides: Any, rates: Any, padding: Any, name: str | None = None) -> Tensor:
+    """`extract_image_patches` as TensorFlow 2 calls it."""
+    return _extract_image_patches(images, sizes, strides, rates, padding, name=name)
+
+
 @export("extract_volume_patches")
 def extract_volume_patches(input: Any, ksizes: Any, strides: Any, padding: Any, name: str | None = None) -> Tensor:
     """Cuts patches out of volumes [batch, planes, rows, columns, depth] and puts each, flattened, into the depth."""

@@ -9,11 +9,11 @@ from ir.build import export, grad, op
 from ir.convert import constant, convert_to_tensor, get_default_graph
 from ir.dtypes import INDEX, as_dtype, bool_, int32
 from ir.errors import InvalidArgumentError
-from ir.infer import Infer, same
-from ir.opdef import In, Int32, T
+from ir.infer import Infer, from_shape_input, same
+from ir.opdef import In, Int32, T, Type
 from ir.ops.arith import maximum
 from ir.ops.cast import cast
-from ir.ops.layout import all_axes, expand_dims, length, range_
+from ir.ops.layout import all_axes, expand_dims, length, range_, sizes
 from ir.ops.reduce import reduce_max
 from ir.ops.scatter_util import scatter_rows
 from ir.shapes import Dims, merge_dims, shape_str
@@ -139,13 +139,20 @@ def inplace_sub(x: T, i: Int32, v: T, name: str | None = None) -> Tensor:
     return _rows(x, i, v, "sub")
 
 
+@op("Empty", from_shape_input(0), out="output: dtype", static="shape", stateful=True)
+def empty(shape: Int32, dtype: Type, init: bool = False, name: str | None = None) -> Tensor:
+    """A tensor whose elements may be anything (here zeros); `init` asks for zeros."""
+    dims = sizes(shape)
+    return np.full(dims, b"", object) if dtype.np_dtype == object else np.zeros(dims, dtype.np_dtype)  # pyright: ignore[reportReturnType]
+
+
 @op("DeepCopy", same, out="y: T", stateful=True)
 def deep_copy(x: T, name: str | None = None) -> Tensor:
     """Returns a copy of `x`."""
     return x
 
 
-grad.none("InplaceUpdate InplaceAdd InplaceSub DeepCopy", "TensorFlow has none")
+grad.none("InplaceUpdate InplaceAdd InplaceSub DeepCopy Empty", "TensorFlow has none")
 
 
 # -- sequence_mask -----------------------------------------------------------------------------------

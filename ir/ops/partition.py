@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ir import xp
+from ir import static, xp
 from ir.build import export, grad, op
 from ir.convert import convert_to_tensor, get_default_graph
 from ir.dtypes import INDEX, int32, int64
@@ -14,8 +14,9 @@ from ir.infer import Infer
 from ir.opdef import In, Int32, ListT, T, Type
 from ir.ops.cast import cast
 from ir.ops.gather import gather
-from ir.ops.joining import concat
-from ir.ops.layout import length, range_, reshape, shape, squeeze
+from ir.ops.joining import concat, tile
+from ir.ops.layout import expand_dims, length, range_, raw, reshape, shape, squeeze
+from ir.ops.packing import position, stack
 from ir.ops.reduce import reduce_prod
 from ir.ops.select import where
 from ir.ops.slicing import mask_functions
@@ -64,6 +65,39 @@ def boolean_mask(tensor: Any, mask: Any, name: str | None = "boolean_mask", axis
 
 
 mask_functions.append(boolean_mask)
+
+
+@export("repeat")
+def repeat(input: Any, repeats: Any, axis: int | None = None, name: str | None = None) -> Tensor:
+    """Repeats each slice of `input` along `axis`: NumPy's `repeat`.
+
+    Args:
+      input: a tensor of known rank.
+      repeats: a number, or a vector of them, one per slice.
+      axis: the dimension; by default `input` is flattened first.
+
+    >>> repeat([[1, 2], [3, 4]], 2, axis=0).shape.as_list()
+    [4, 2]
+    """
+    with get_default_graph().name_scope(name or "Repeat"):
+        data = convert_to_tensor(input, name="input")
+        if axis is None:
+            data, axis = reshape(data, [-1]), 0
+        times = convert_to_tensor(repeats, name="repeats")
+        if data.dims is None or times.dims is None:
+            raise ValueError("repeat needs tensors of known rank")
+        a = position(axis, len(data.dims))
+        count = shape(data)[a]
+        if times.dims in ((), (1,)):
+            each = reshape(times, [])
+            whole = tile(expand_dims(data, a + 1), stack([1] * (a + 1) + [each] + [1] * (len(data.dims) - a - 1)))
+            return reshape(whole, concat([shape(data)[:a], reshape(count * each, [1]), shape(data)[a + 1 :]], 0))
+        known = static.value_of(times)
+        if known is not None:
+            return gather(data, np.repeat(np.arange(known.size), known), axis=a)
+        ends = raw("Cumsum")(times, 0)
+        places = raw("UpperBound")(expand_dims(ends, 0), expand_dims(range_(ends[-1]), 0))
+        return gather(data, reshape(places, [-1]), axis=a)
 
 
 # -- DynamicPartition and DynamicStitch --------------------------------------------------------------

@@ -78,6 +78,20 @@ def from_dense(tensor: Any, name: str | None = None) -> SparseTensor:
         return SparseTensor(places, gather_nd(tensor, places), shape(tensor, out_type=int64))
 
 
+@export("convert_to_tensor_or_sparse_tensor")
+def convert_to_tensor_or_sparse_tensor(value: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """Returns a SparseTensor (or SparseTensorValue) as a SparseTensor, anything else as a Tensor.
+
+    Raises RuntimeError when a SparseTensor has another type than `dtype`.
+    """
+    if not isinstance(value, (SparseTensor, SparseTensorValue)):
+        return convert_to_tensor(value, dtype, name)
+    sp = as_sparse(value)
+    if dtype is not None and not as_dtype(dtype).is_compatible_with(sp.dtype):
+        raise RuntimeError(f"Sparse dtype: requested = {as_dtype(dtype).name}, actual = {sp.dtype.name}")
+    return sp
+
+
 # -- order and shape ---------------------------------------------------------------------------------
 
 
