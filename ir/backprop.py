@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from ir import operators  # installs the Tensor operators that the rules use
 from ir.build import export
 from ir.convert import convert_to_tensor
+from ir.functionalize import functionalize
 from ir.graph import Graph
 from ir.indexed_slices import IndexedSlices
 from ir.opdef import TABLE
@@ -82,6 +83,8 @@ class Pass:
 
     def _between(self, ys: list[Tensor], xs: list[Tensor], stop_ops: set[Operation]) -> list[Operation]:
         """The operations to differentiate, in topological order: reached back from ys, and dependent on xs."""
+        for graph in {y.graph for y in ys}:
+            functionalize(graph)
         back: set[Operation] = set()
         stack = [y.op for y in ys]
         while stack:

@@ -64,14 +64,6 @@ def _collect(structure: Any, tensors: Sequence[Tensor]) -> Any:
 # -- functions written in place ---------------------------------------------------------------------------
 
 
-def _has_effects(graph: Graph) -> bool:
-    for op in graph.ops:
-        e = op.opdef.effects
-        if e.writes or e.random or e.stream or e.check or e.host or (e.stateful and not e.reads):
-            return True
-    return False
-
-
 def _finish(graph: Graph, prefix: str, branch: FuncGraph, captured: Sequence[Tensor]) -> FuncRef:
     """Enters a branch into the library; its arguments are its inputs and then what any of the branches captures."""
     have = dict(branch.captured)
@@ -143,7 +135,7 @@ def _branching(kind: str, selector: Any, key: str, branches: Sequence[FuncGraph]
     graph = get_default_graph()
     captured = _captured(branches)
     refs = [_finish(graph, f"{name}_{b.name}".replace("/", "_"), b, captured) for b in branches]
-    if kind == "If" and not any(map(_has_effects, branches)):
+    if kind == "If" and not any(b.has_effects() for b in branches):
         kind = "StatelessIf"
     given: dict[str, Any] = {
         key: selector, "input": captured, "Tout": [t.dtype.base_dtype for t in branches[0].outputs], "output_shapes": [TensorShape(s) for s in shapes],
@@ -187,8 +179,8 @@ def cond(
         shapes = _agree(("true_fn", "false_fn"), (then, other), (result, result2))
         outs = _branching("If", pred, "cond", (then, other), shapes, lambda r: {"then_branch": r[0], "else_branch": r[1]}, scope)
     packed = _collect(result, outs)
-    if not strict and isinstance(packed, (list, tuple)) and len(packed) == 1:  # pyright: ignore[reportUnknownArgumentType]
-        return packed[0]  # pyright: ignore[reportUnknownVariableType]
+    if not strict and isinstance(packed, (list, tuple)) and len(packed) == 1:
+        return packed[0]
     return packed
 
 
@@ -201,7 +193,7 @@ def switch_case(branch_index: Any, branch_fns: Any, default: Any = None, name: s
       branch_fns: a list of functions, a dict of index to function, or a list of such pairs.
     """
     index = convert_to_tensor(branch_index, dtype=int32, name="branch_index")
-    pairs: list[Any] = list(branch_fns.items()) if isinstance(branch_fns, dict) else list(branch_fns)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    pairs: list[Any] = list(branch_fns.items()) if isinstance(branch_fns, dict) else list(branch_fns)
     if pairs and not isinstance(pairs[0], tuple):
         pairs = list(enumerate(pairs))
     table = {int(i): f for i, f in pairs}
@@ -216,7 +208,7 @@ def switch_case(branch_index: Any, branch_fns: Any, default: Any = None, name: s
         shapes = _agree([f"branch {i}" for i in range(len(fns))], graphs, results)
         outs = _branching("Case", index, "branch_index", graphs, shapes, lambda r: {"branches": r}, scope)
     packed = _collect(results[0], outs)
-    return packed[0] if isinstance(packed, (list, tuple)) and len(packed) == 1 else packed  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return packed[0] if isinstance(packed, (list, tuple)) and len(packed) == 1 else packed
 
 
 @export("case")
@@ -228,8 +220,8 @@ def case(pred_fn_pairs: Any, default: Any = None, exclusive: bool = False, stric
       default: a function; without one, the last function runs when no predicate is true.
       exclusive: accepted; the first true predicate decides in any case.
     """
-    pairs: list[Any] = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else list(pred_fn_pairs)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
-    if not all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs):  # pyright: ignore[reportUnknownArgumentType]
+    pairs: list[Any] = list(pred_fn_pairs.items()) if isinstance(pred_fn_pairs, dict) else list(pred_fn_pairs)
+    if not all(isinstance(p, (list, tuple)) and len(p) == 2 for p in pairs):
         raise TypeError("pred_fn_pairs must be a list of 2-tuples or a dict")
     for pred, fn in pairs:
         if not callable(fn):
@@ -286,8 +278,8 @@ def while_loop(
         loop = _Loop(cond, body, loop_vars, shape_invariants, maximum_iterations)
         outs = loop.build(scope, parallel_iterations, back_prop)
     packed = _collect(loop.structure, outs)
-    if not return_same_structure and isinstance(packed, (list, tuple)) and len(packed) == 1:  # pyright: ignore[reportUnknownArgumentType]
-        return packed[0]  # pyright: ignore[reportUnknownVariableType]
+    if not return_same_structure and isinstance(packed, (list, tuple)) and len(packed) == 1:
+        return packed[0]
     return packed
 
 
@@ -339,7 +331,7 @@ class _Loop:
         """Writes both functions and appends the operation; returns the tensors of the loop variables after the loop."""
         cond_graph, counter, args = self._graph("cond")
         with cond_graph.as_default():
-            go = convert_to_tensor(self.cond(*args) if isinstance(args, (list, tuple)) else self.cond(**args))  # pyright: ignore[reportUnknownArgumentType, reportCallIssue]
+            go = convert_to_tensor(self.cond(*args) if isinstance(args, (list, tuple)) else self.cond(**args))
             if go.dtype.base_dtype is not bool_ or go.dims:
                 raise TypeError(f"cond must return a boolean scalar tensor, but returned {go!r}")
             go = cond_graph.capture(go)
@@ -348,7 +340,7 @@ class _Loop:
             cond_graph.outputs = [go]
         body_graph, counter, args = self._graph("body")
         with body_graph.as_default():
-            result = self.body(*args) if isinstance(args, (list, tuple)) else self.body(**args)  # pyright: ignore[reportUnknownArgumentType, reportCallIssue]
+            result = self.body(*args) if isinstance(args, (list, tuple)) else self.body(**args)
             outputs = self._results(body_graph, result)
             body_graph.outputs = [*[c + 1 for c in counter], *outputs]
         graph = get_default_graph()
@@ -357,7 +349,7 @@ class _Loop:
         body_graph.outputs.extend(have[t] if t in have else body_graph.add_argument(t) for t in captured)
         refs = [_finish(graph, f"{scope}{b.name}".replace("/", "_"), b, captured) for b in (cond_graph, body_graph)]
         first = [convert_to_tensor(0, dtype=int32, name="loop_counter")] if self.maximum is not None else []
-        kind = "While" if _has_effects(cond_graph) or _has_effects(body_graph) else "StatelessWhile"
+        kind = "While" if cond_graph.has_effects() or body_graph.has_effects() else "StatelessWhile"
         inputs = [*first, *self.tensors, *captured]
         shapes = [*[() for _ in first], *self.shapes, *[t.dims for t in captured]]
         given = {
@@ -371,10 +363,10 @@ class _Loop:
         return op.outputs[len(first) : len(first) + len(self.tensors)]
 
     def _results(self, g: FuncGraph, result: Any) -> list[Tensor]:
-        if not nest.is_nested(result) or (isinstance(self.structure, (list, tuple)) and len(self.structure) == 1 and not _fits(self.structure, result)):  # pyright: ignore[reportUnknownArgumentType]
+        if not nest.is_nested(result) or (isinstance(self.structure, (list, tuple)) and len(self.structure) == 1 and not _fits(self.structure, result)):
             result = [result]
-        if isinstance(result, tuple) and isinstance(self.structure, list) or isinstance(result, list) and isinstance(self.structure, tuple):
-            result = nest.pack_sequence_as(self.structure, nest.flatten(result)) if len(nest.flatten(result)) == len(nest.flatten(self.structure)) else result  # pyright: ignore[reportUnknownArgumentType]
+        if (isinstance(result, tuple) and isinstance(self.structure, list)) or (isinstance(result, list) and isinstance(self.structure, tuple)):
+            result = nest.pack_sequence_as(self.structure, nest.flatten(result)) if len(nest.flatten(result)) == len(nest.flatten(self.structure)) else result
         try:
             nest.assert_same_structure(self.structure, result, check_types=False)
         except ValueError as e:
@@ -402,7 +394,7 @@ def _flat_shapes(structure: Any, given: Any) -> list[Any]:
     if not nest.is_nested(structure):
         return [given]
     if isinstance(structure, dict):
-        return [s for k in sorted(structure) for s in _flat_shapes(structure[k], given[k])]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        return [s for k in sorted(structure) for s in _flat_shapes(structure[k], given[k])]
     if len(structure) != len(given):
         raise ValueError(f"shape_invariants has {len(given)} entries for {len(structure)} loop variables")
     return [s for a, b in zip(structure, given, strict=True) for s in _flat_shapes(a, b)]

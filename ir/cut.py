@@ -8,11 +8,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ir.control_gradients import symbolic_gradient
-from ir.dtypes import DType, bool_, float32, int32, uint64
+from ir.dtypes import DType, bool_, float32, int32, uint64, variant
 from ir.errors import InvalidArgumentError
 from ir.funcref import FuncRef
 from ir.function import FunctionBody
+from ir.functionalize import functionalize
 from ir.graph import Graph
+from ir.opdef import TABLE
 from ir.program import FEED, STATE, Call, Check, Interner, Node, Program, Ref, Res, type_of
 from ir.shapes import Dims, compatible, merge_dims
 from ir.tensor import Operation, Tensor
@@ -86,6 +88,8 @@ class _Cut:
         self.intern = Interner()
         self.values: dict[Tensor, Ref | Res] = {}
         self.current: dict[Res, Ref] = {}
+        #: resources that this function makes for itself
+        self.local: set[Res] = set()
         self.states: dict[Res, Node] = {}
         self.written: dict[Res, None] = {}
         self.checks: list[Check] = []
@@ -99,6 +103,8 @@ class _Cut:
     def version(self, res: Res, op: Operation, reading: bool) -> Ref:
         """The state of `res` that `op` sees."""
         found = self.current.get(res)
+        if found is None and res.of is not None and (not self.path or res.of in self.local):
+            found = self.current[res] = self._gradient_array(res, op)
         if found is None:
             node = self.states[res] = self.intern(STATE, {"resource": res.key, "kind": res.kind}, (), ((res.dtype, res.dims),), res.op or op)
             found = self.current[res] = (node, 0)
@@ -122,7 +128,7 @@ class _Cut:
         if not op.opdef.known:
             raise InvalidArgumentError(None, op, f"Op type not registered '{op.type}': graphc has no implementation of it.")
         if e.creates is not None and op.outputs:
-            self.values.setdefault(op.outputs[0], resource_of(op))
+            self.create(op)
             return
         if e.forwards_ref and op.inputs and isinstance(self.values[op.inputs[0]], Res):
             for t in op.outputs:
@@ -143,6 +149,33 @@ class _Cut:
             self.current[res] = (node, len(types) - len(writes) + i)
             self.written[res] = None
         self._outputs(op, node, touched)
+
+    def create(self, op: Operation) -> None:
+        """Gives the outputs of an operation that makes a resource their meaning."""
+        kind = op.opdef.effects.creates
+        if kind not in ("tensor_array", "tensor_array_grad", "stack"):
+            self.values.setdefault(op.outputs[0], resource_of(op))
+            return
+        if kind == "tensor_array_grad":
+            of = self.values[op.inputs[0]]
+            if not isinstance(of, Res):
+                raise InvalidArgumentError(None, op, "the handle is no TensorArray")
+            self.values[op.outputs[0]] = Res(f"{of.key}/grad:{op.attrs['source']}", kind, variant, (), op, of)
+            self.values[op.outputs[1]] = self.operand(op.inputs[1], op)
+            return
+        res = Res(f"{kind}:{self.path}{op.name}", kind, variant, (), op)
+        types = [(t.dtype, t.dims) for t in op.outputs[1:]] + [(variant, ())]
+        node = self.intern(op.opdef, op.attrs, tuple(self.operand(t, op) for t in op.inputs), tuple(types), op)
+        self.local.add(res)
+        self.values[op.outputs[0]] = res
+        for i, t in enumerate(op.outputs[1:]):
+            self.values[t] = (node, i)
+        self.current[res] = (node, len(types) - 1)
+
+    def _gradient_array(self, res: Res, op: Operation) -> Ref:
+        self.local.add(res)
+        node = self.intern(TABLE["_GradientArray"], {}, (self.version(res.of, op, False),), ((variant, ()),), op)
+        return (node, 0)
 
     def _inputs(self, op: Operation) -> tuple[list[Ref], dict[str, Res]]:
         e = op.opdef.effects
@@ -195,7 +228,7 @@ class _Cut:
         states = tuple(dict.fromkeys(r for s in subs for r in s.states))
         written = tuple(dict.fromkeys(r for s in subs for r in s.writes))
         checks = tuple(c.origin for s in subs for c in s.checks)
-        for s in subs:
+        for s in subs[:1] if loop or not selects else []:  # what surely runs; a branch or body that reads what has no value says so itself
             for res, reader in s.first_reads.items():
                 self.version(res, reader, True)
         refs = [*selector, *[a for a in args if not isinstance(a, Res)], *[self.version(r, op, False) for r in states]]
@@ -252,6 +285,7 @@ def cut(graph: Graph, fetches: Sequence[Tensor | Operation], feeds: Sequence[Ten
     `Program.fetches` has one entry per Tensor in `fetches`, in order. Raises InvalidArgumentError for a handle that is
     fetched as if it were a value.
     """
+    functionalize(graph)
     walk = _Cut(feeds)
     for op in needed_ops(fetches, feeds):
         walk.visit(op)
@@ -262,7 +296,7 @@ def cut(graph: Graph, fetches: Sequence[Tensor | Operation], feeds: Sequence[Ten
             if isinstance(value, Res) and not f.dtype.is_ref_dtype and f.dtype.name in ("resource", "variant"):
                 raise InvalidArgumentError(None, f.op, f"Tensor {f.name} of type resource cannot be fetched; fetch the value of the variable instead.")
             results.append(walk.operand(f, f.op))
-    writes = {r: walk.current[r] for r in walk.written if r.kind != "stream"}
+    writes = {r: walk.current[r] for r in walk.written if not r.transient}
     return Program(walk.intern.nodes, walk.feeds, results, writes, walk.states, walk.checks, walk.first_reads).number()
 
 
@@ -292,6 +326,7 @@ def cut_body(body: FunctionBody, args: Sequence[Ref | Res], path: str, caller: O
 
     `Program.fetches` has one entry per result that is a value. A handle among the results is left out.
     """
+    functionalize(body.graph)
     fed = [t for t, a in zip(body.inputs, args, strict=True) if not isinstance(a, Res)]
     walk = _Cut(fed, path)
     for t, a in zip(body.inputs, args, strict=True):
@@ -305,5 +340,5 @@ def cut_body(body: FunctionBody, args: Sequence[Ref | Res], path: str, caller: O
         if isinstance(value, Res) and (t.dtype.name == "resource" or (caller.type in ("While", "StatelessWhile") and isinstance(given, Res))):
             continue
         results.append(walk.operand(t, t.op))
-    writes = {r: walk.current[r] for r in walk.written}
+    writes = {r: walk.current[r] for r in walk.written if r not in walk.local}
     return Program(walk.intern.nodes, walk.feeds, results, writes, walk.states, walk.checks, walk.first_reads).number()

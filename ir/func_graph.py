@@ -100,6 +100,14 @@ class FuncGraph(Graph):
                 pairs.setdefault(inner, outer)
         return [(outer, inner) for inner, outer in pairs.items()]
 
+    def has_effects(self) -> bool:
+        """Whether anything in it does more than compute its outputs."""
+        for op in self.ops:
+            e = op.opdef.effects
+            if e.writes or e.random or e.stream or e.check or e.host or (e.stateful and not e.reads):
+                return True
+        return False
+
     def add_argument(self, outer: Tensor) -> Tensor:
         """Makes an argument for `outer`, a tensor of the graph around, whether or not it is used inside."""
         found = self.captures[outer] = self._argument(outer.dtype, outer.dims, outer.op.name.replace("/", "_"), outer.handle)

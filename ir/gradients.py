@@ -9,6 +9,7 @@ from typing import Any
 
 from ir import control_gradients  # the rules of branches and loops
 from ir.backprop import NAMED, Gradient, Pass, trainable
+from ir.backprop_source import differentiating
 from ir.build import export
 from ir.convert import convert_to_tensor, get_default_graph
 from ir.indexed_slices import IndexedSlices
@@ -80,7 +81,8 @@ def gradients(
         stop_tensors = {_target(s) for s in stops}
         dys = _initial(y_tensors, dy_list)
         run = Pass(graph, scope, colocate_gradients_with_ops, gate_gradients)
-        return run(y_tensors, x_tensors, dys, stop_tensors, mode)
+        with differentiating(scope.rstrip("/")):
+            return run(y_tensors, x_tensors, dys, stop_tensors, mode)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -67,6 +67,9 @@ class Graph:
         self.version_of_edits = 0
         #: whether creation order is a topological order
         self.ordered = True
+        #: how many operations `ir.functionalize` has looked at, and what the Exits and Merges it changed had as inputs
+        self.functionalized = 0
+        self.v1_inputs: dict[Operation, tuple[Tensor, ...]] = {}
         #: the function library: name -> function graph
         self.functions: dict[str, Any] = {}
         self.versions = _Versions()

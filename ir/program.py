@@ -27,6 +27,13 @@ class Res:
     dtype: DType = float32
     dims: Dims = None
     op: Operation | None = field(default=None, compare=False, repr=False)
+    #: of an array of gradients, the array
+    of: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def transient(self) -> bool:
+        """Whether it lives for one run: the store knows nothing of it."""
+        return self.kind in ("stream", "tensor_array", "tensor_array_grad", "stack")
 
 
 FEED = OpDef("_Feed", [], {"index": AttrSpec("index", "int")}, [OutputSpec("value", "dtype")], Effects(), no_gradient="-")

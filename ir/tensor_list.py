@@ -17,18 +17,61 @@ from ir.shapes import Dims
 class TensorList:
     """A list of tensors; never changed, every operation returns a new one. None stands for an element never set."""
 
-    __slots__ = ("dims", "dtype", "items", "most")
+    __slots__ = ("adds", "depth", "dims", "dtype", "grows", "items", "most")
 
-    def __init__(self, dtype: DType, dims: Dims, items: Sequence[Any] = (), most: int = -1) -> None:
+    def __init__(
+        self, dtype: DType, dims: Dims, items: Sequence[Any] = (), most: int = -1, adds: bool = False, grows: bool = False, depth: int = 0
+    ) -> None:
         self.dtype = dtype
         self.dims = dims
         self.items = tuple(items)
         #: the number of elements it may reach, -1 when not stated
         self.most = most
+        #: whether setting an element that is set adds to it: arrays of gradients
+        self.adds = adds
+        #: whether setting an element beyond the end makes the list longer
+        self.grows = grows
+        #: how many loops were around it where it was made
+        self.depth = depth
 
     def replaced(self, items: Sequence[Any]) -> "TensorList":
         """Returns a list of the same kind with other elements."""
-        return TensorList(self.dtype, self.dims, items, self.most)
+        return TensorList(self.dtype, self.dims, items, self.most, self.adds, self.grows, self.depth)
+
+    def put(self, index: Any, value: Any) -> "TensorList":
+        """The list with element number `index` set to `value`, or added to. Raises ValueError when it lies outside."""
+        i, items = int(index), list(self.items)
+        if self.grows and i >= len(items):
+            items.extend([None] * (i + 1 - len(items)))
+        if not 0 <= i < len(items):
+            raise ValueError(f"Tried to write to index {i} but array is not resizeable and size is: {len(items)}")
+        items[i] = xp.add(items[i], value) if self.adds and items[i] is not None else value
+        return self.replaced(items)
+
+    def take(self, index: Any, dims: Dims = None) -> Any:
+        """Element number `index`. Raises ValueError when it lies outside, or was never set and has no known shape."""
+        i = int(index)
+        if not 0 <= i < len(self.items):
+            raise ValueError(f"Tried to read from index {i} but array size is: {len(self.items)}")
+        found = self.items[i]
+        if found is not None:
+            return found
+        if not self.adds:
+            raise ValueError(f"Could not read index {i} twice because it was cleared after a previous read, or it was never written to")
+        return np.zeros(self.shape_of_elements(dims), self.dtype.np_dtype)
+
+    def for_gradients(self) -> "TensorList":
+        """An array as long, for the gradients of the elements."""
+        dims = self.dims
+        try:
+            dims = self.shape_of_elements()
+        except ValueError:
+            pass
+        return TensorList(self.dtype, dims, (None,) * len(self.items), len(self.items), True, self.grows, self.depth)
+
+    def length(self) -> Any:
+        """The number of elements."""
+        return np.array(len(self.items), np.int32)
 
     def shape_of_elements(self, dims: Dims = None) -> tuple[int, ...]:
         """The shape of the elements, from what is stated and from those that are set. Raises ValueError when it is not known."""

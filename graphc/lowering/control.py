@@ -12,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from graphc.lowering.lists import DeviceList, as_device, capacity, guess, guesses, inside, overflows
+from graphc.lowering.lists import DeviceList, as_device, capacity, guess, guesses, inside, note_overflows
 from graphc.lowering.trips import trip_bound
 from graphc.lowering.values import ABSENT, Env, operand
+from ir.errors import FailedPreconditionError
 from ir.optional_value import Optional
 from ir.program import Call, Node, Program, Res
 from ir.tensor_list import TensorList
@@ -37,6 +38,9 @@ def apply(program: Program, args: Sequence[Any], states: States, run: Run) -> tu
     """Runs a function: returns its results, the flags of its checks, and its new states."""
     env: Env = {n: (a,) for n, a in zip(program.feeds, args, strict=True)}
     for res, node in program.states.items():
+        if states[res] is ABSENT and res in program.first_reads:
+            reader = program.first_reads[res]
+            raise FailedPreconditionError(None, reader, f"Attempting to use uninitialized value {res.key}. Run the initializer (tf.global_variables_initializer()) first.")
         env[node] = (states[res],)
     run(program, env)
     values = [operand(env, *r) for r in program.fetches]
@@ -98,9 +102,8 @@ def evaluate(node: Node, args: Sequence[Any], run: Run, tracing: bool) -> tuple[
         if isinstance(index, int) or not tracing:
             return _called(call, int(index), values, states, run)
         out = _traced_branches(call, index, values, states, run)
-    learned = guesses.get() if tracing else None
-    if learned is not None and learned.made:
-        learned.flags.extend(overflows(out))
+    if tracing:
+        note_overflows(out)
     return out
 
 

@@ -1,6 +1,7 @@
 """DeviceList: a list of tensors as XLA loops carry it: one buffer with a first dimension of fixed size, and a count."""
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -15,8 +16,9 @@ from ir.optional_value import Optional
 from ir.shapes import Dims
 from ir.tensor_list import TensorList
 
-#: the size a list gets whose size nobody states: the trip count of the loop around, or a guess
-_capacity: ContextVar[int | None] = ContextVar("capacity", default=None)
+#: the trip counts, or guesses at them, of the loops being traced, outermost first: a list gets the product of
+#: those that were entered after it was made
+_trips: ContextVar[tuple[int, ...]] = ContextVar("trips", default=())
 #: the first guess for loops whose trip count is not known; doubled when a run finds it too small
 guess: ContextVar[int] = ContextVar("guess", default=64)
 
@@ -29,28 +31,41 @@ class Guesses:
         self.flags: list[Any] = []
 
 
-#: of the trace under way; None inside the bodies of loops and branches, whose values must not leak out
+#: of the trace under way
 guesses: ContextVar[Guesses | None] = ContextVar("guesses", default=None)
+#: whether the body of a loop or branch is being traced, whose values must not leak out
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
 
 
 @contextlib.contextmanager
 def inside() -> Iterator[None]:
     """For the length of the trace of a body."""
-    token = guesses.set(None)
+    token = _inside.set(True)
     try:
         yield
     finally:
-        guesses.reset(token)
+        _inside.reset(token)
 
 
 @contextlib.contextmanager
-def capacity(size: int | None) -> Iterator[None]:
-    """Sets the size that lists get inside."""
-    token = _capacity.set(size)
+def capacity(trips: int) -> Iterator[None]:
+    """Enters a loop that runs so often."""
+    token = _trips.set((*_trips.get(), trips))
     try:
         yield
     finally:
-        _capacity.reset(token)
+        _trips.reset(token)
+
+
+def depth() -> int:
+    """How many loops are being traced around."""
+    return len(_trips.get())
+
+
+def room(made_at: int) -> int:
+    """The size for a list made under `made_at` loops to which something is pushed here."""
+    inside_of = _trips.get()[made_at:]
+    return math.prod(inside_of) if inside_of else guess.get()
 
 
 @jax.tree_util.register_pytree_node_class
@@ -60,17 +75,21 @@ class DeviceList:
     `storage` is None until the type of the elements is known. `size` is what the first dimension is or will be.
     """
 
-    def __init__(self, storage: Any, count: Any, over: Any, size: int | None, dtype: DType, dims: Dims) -> None:
+    def __init__(
+        self, storage: Any, count: Any, over: Any, size: int | None, dtype: DType, dims: Dims, adds: bool = False, depth: int = 0
+    ) -> None:
         self.storage = storage
         self.count = count
         self.over = over
         self.size = size
         self.dtype = dtype
         self.dims = dims
+        self.adds = adds
+        self.depth = depth
 
     def tree_flatten(self) -> tuple[Any, Any]:
         """For JAX."""
-        return (self.storage, self.count, self.over), (self.size, self.dtype, self.dims)
+        return (self.storage, self.count, self.over), (self.size, self.dtype, self.dims, self.adds, self.depth)
 
     @classmethod
     def tree_unflatten(cls, aux: Any, parts: Any) -> "DeviceList":
@@ -78,7 +97,7 @@ class DeviceList:
         return cls(*parts, *aux)
 
     def _with(self, storage: Any, count: Any, over: Any = None) -> "DeviceList":
-        return DeviceList(storage, count, self.over if over is None else over, self.size, self.dtype, self.dims)
+        return DeviceList(storage, count, self.over if over is None else over, self.size, self.dtype, self.dims, self.adds, self.depth)
 
     def allocated(self, element: Any) -> "DeviceList":
         """This list with storage for elements like `element`."""
@@ -86,18 +105,16 @@ class DeviceList:
             return self
         size = self.size
         if size is None:
-            size = _capacity.get()
-        if size is None:
-            size = guess.get()
+            size = room(self.depth)
         storage = jax.tree.map(lambda x: jnp.zeros((size, *x.shape), x.dtype), element)
-        return DeviceList(storage, self.count, self.over, size, self.dtype, self.dims)
+        return DeviceList(storage, self.count, self.over, size, self.dtype, self.dims, self.adds, self.depth)
 
     def grown_like(self, other: "DeviceList") -> "DeviceList":
         """This list, if it has no storage, with storage of zeros like that of `other`."""
         if self.storage is not None or other.storage is None:
             return self
         storage = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), other.storage)
-        return DeviceList(storage, self.count, self.over, other.size, self.dtype, self.dims)
+        return DeviceList(storage, self.count, self.over, other.size, self.dtype, self.dims, self.adds, self.depth)
 
     def set(self, index: Any, element: Any) -> "DeviceList":
         """The list with one element replaced."""
@@ -105,6 +122,26 @@ class DeviceList:
         made = self.allocated(element)
         storage = jax.tree.map(lambda s, x: lax.dynamic_update_index_in_dim(s, x.astype(s.dtype), index, 0), made.storage, element)
         return made._with(storage, made.count)
+
+    def put(self, index: Any, element: Any) -> "DeviceList":
+        """The list with one element set, or added to."""
+        if not self.adds:
+            return self.set(index, element)
+        made = self.allocated(as_element(element))
+        return made._with(made.storage.at[index].add(jnp.asarray(element).astype(made.storage.dtype)), made.count)
+
+    def take(self, index: Any, dims: Dims = None) -> Any:
+        """One element."""
+        return self.get(index, dims)
+
+    def length(self) -> Any:
+        """The number of elements; known when the list has a fixed size."""
+        return np.array(self.size, np.int32) if self.size is not None else self.count
+
+    def for_gradients(self) -> "DeviceList":
+        """An array as long, for the gradients of the elements."""
+        storage = None if self.storage is None else jax.tree.map(jnp.zeros_like, self.storage)
+        return DeviceList(storage, self.count, np.array(False), self.size, self.dtype, self.dims, True, self.depth)
 
     def get(self, index: Any, dims: Dims = None) -> Any:
         """One element."""
@@ -140,7 +177,7 @@ class DeviceList:
         """The same list with its elements one by one, as NumPy arrays."""
         n = int(np.asarray(self.count))
         items = [] if self.storage is None else [jax.tree.map(lambda s: np.asarray(s[i]), self.storage) for i in range(n)]  # noqa: B023
-        return TensorList(self.dtype, self.dims, [i.to_host() if isinstance(i, DeviceList) else i for i in items] or [None] * n)
+        return TensorList(self.dtype, self.dims, [i.to_host() if isinstance(i, DeviceList) else i for i in items] or [None] * n, -1, self.adds, False, self.depth)
 
     def zeros_like(self) -> "DeviceList":
         """A list of as many zeros."""
@@ -188,33 +225,32 @@ def as_device(value: Any) -> DeviceList:
         return value
     count = jnp.asarray(len(value.items), np.int32)
     none = jnp.asarray(False)
-    size = value.most if value.most >= 0 else None
-    set_ = [i for i in value.items if i is not None]
-    if not set_:
+    kind = (value.dtype, value.dims, value.adds, value.depth)
+    known = [i for i in value.items if i is not None]
+    if not known:
+        size = len(value.items) if value.items else value.most if value.most >= 0 else None
         if value.items and value.dims is not None and None not in value.dims:
             storage = jnp.zeros((len(value.items), *[d or 0 for d in value.dims]), value.dtype.np_dtype)
-            return DeviceList(storage, count, none, len(value.items), value.dtype, value.dims)
-        return DeviceList(None, count, none, len(value.items) if value.items else size, value.dtype, value.dims)
-    items = [as_element(i) for i in set_]
+            return DeviceList(storage, count, none, size, *kind)
+        return DeviceList(None, count, none, size, *kind)
+    items = [as_element(i) for i in known]
     zero = jax.tree.map(jnp.zeros_like, items[0])
     rest = iter(items)
     full = [zero if i is None else next(rest) for i in value.items]
-    room = max(len(full), size if size is not None else _room(len(full)))
-    storage = jax.tree.map(lambda *xs: _padded(jnp.stack(xs), room), *full)
-    return DeviceList(storage, count, none, room, value.dtype, value.dims)
-
-
-def _room(count: int) -> int:
-    """The first dimension for a list of `count` elements to which a loop may push."""
-    bound = _capacity.get()
-    return count if bound is None else count + bound
+    inside_of = _trips.get()[value.depth :]
+    size = max(len(full), value.most) if value.most >= 0 else len(full) + (math.prod(inside_of) if inside_of else 0)
+    storage = jax.tree.map(lambda *xs: _padded(jnp.stack(xs), size), *full)
+    return DeviceList(storage, count, none, size, *kind)
 
 
 def _padded(array: Any, size: int) -> Any:
     return array if array.shape[0] == size else jnp.pad(array, [(0, size - array.shape[0])] + [(0, 0)] * (array.ndim - 1))
 
 
-def overflows(values: Sequence[Any]) -> list[Any]:
-    """The flags of the lists among values: true when one was too small."""
+def note_overflows(values: Sequence[Any]) -> None:
+    """Keeps the flags of the lists among the results of a call, if a size was guessed: true when one was too small."""
+    learned = guesses.get()
+    if learned is None or not learned.made or _inside.get():
+        return
     leaves = jax.tree.leaves(list(values), is_leaf=lambda x: isinstance(x, DeviceList))
-    return [x.over for x in leaves if isinstance(x, DeviceList)]
+    learned.flags.extend(x.over for x in leaves if isinstance(x, DeviceList))

@@ -5,7 +5,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from graphc.lowering.lists import DeviceList, as_device
+from graphc.lowering.lists import DeviceList, as_device, depth
 from graphc.lowering.table import lowers
 from ir.opdef import TABLE
 from ir.ops.tensor_list import as_dims
@@ -20,6 +20,13 @@ def _host(op_name: str, *args: Any) -> Any:
     body = TABLE[op_name].body
     assert body is not None
     return body(*args)
+
+
+@lowers("EmptyTensorList")
+def empty(element_shape: Any, max_num_elements: Any, element_dtype: Any, name: Any = None) -> Any:
+    made = _host("EmptyTensorList", element_shape, max_num_elements, element_dtype)
+    made.depth = depth()
+    return made
 
 
 @lowers("TensorListPushBack")

@@ -4,8 +4,8 @@ from typing import Any
 
 from ir import xp
 from ir.build import grad, op
-from ir.infer import Infer
-from ir.opdef import Ints, ListT, T
+from ir.infer import Infer, scalar
+from ir.opdef import Ints, ListT, T, Variant
 from ir.shapes import Dims
 from ir.tensor import Tensor
 
@@ -27,4 +27,10 @@ def pack(parts: ListT, name: str | None = None) -> Tensor:
     return xp.concatenate([xp.reshape(p, (-1,)) for p in parts])
 
 
-grad.none("_Unpack _Pack", "made by rewrites, after differentiation")
+@op("_GradientArray", scalar, out="array: variant")
+def gradient_array(array: Variant, name: str | None = None) -> Tensor:
+    """The array that collects the gradients of the elements of `array`: as long, empty, and adding up what it is given."""
+    return array.for_gradients()
+
+
+grad.none("_Unpack _Pack _GradientArray", "made by rewrites, after differentiation")
