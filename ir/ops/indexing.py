@@ -7,7 +7,7 @@ import numpy as np
 from ir import xp
 from ir.build import export, grad, op
 from ir.convert import constant, convert_to_tensor, get_default_graph
-from ir.dtypes import INDEX, as_dtype, bool_, int32
+from ir.dtypes import INDEX, as_dtype, bool_, int32, string
 from ir.errors import InvalidArgumentError
 from ir.infer import Infer, from_shape_input, same
 from ir.opdef import In, Int32, T, Type
@@ -143,7 +143,7 @@ def inplace_sub(x: T, i: Int32, v: T, name: str | None = None) -> Tensor:
 def empty(shape: Int32, dtype: Type, init: bool = False, name: str | None = None) -> Tensor:
     """A tensor whose elements may be anything (here zeros); `init` asks for zeros."""
     dims = sizes(shape)
-    return np.full(dims, b"", object) if dtype.np_dtype == object else np.zeros(dims, dtype.np_dtype)  # pyright: ignore[reportReturnType]
+    return np.full(dims, b"", object) if dtype is string else np.zeros(dims, dtype.np_dtype)  # pyright: ignore[reportReturnType]
 
 
 @op("DeepCopy", same, out="y: T", stateful=True)
