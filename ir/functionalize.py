@@ -326,13 +326,26 @@ class _Conditionals:
     def run(self) -> None:
         """Makes an If of every group of Merges that belong together, inner ones first."""
         merges = [op for op in self.ops if _is_merge(op)]
-        if not merges:
+        triggers = [op for op in self.ops if op.type == "ControlTrigger"]
+        if not merges and not triggers:
             return
         for op in self.ops:
             self._guard(op)
         whole = [m for m in merges if m in self.predicates]
         for group in self._groups(whole):
-            self._build(group)
+            p = self.predicates[group[0]]
+            self._build(group, p, {})
+        for t in triggers:
+            self._trigger(t)
+
+    def _trigger(self, op: Operation) -> None:
+        """A ControlTrigger waits for operations of a branch whether or not they run: an If runs them."""
+        sides: dict[Tensor, dict[Operation, bool]] = {}
+        for c in op.control_inputs:
+            for p, side in self.guards.get(c, ()):
+                sides.setdefault(p, {})[c] = side
+        for p, waits in sides.items():
+            op.replace_control_inputs(waits, self._build([op], p, waits))
 
     def guard_of(self, t: Tensor) -> Guard:
         """What must hold for `t` to have a value."""
@@ -345,6 +358,9 @@ class _Conditionals:
     def _guard(self, op: Operation) -> None:
         if _is_merge(op):
             self._guard_merge(op)
+            return
+        if op.type == "ControlTrigger":
+            self.guards[op] = frozenset()
             return
         parts: set[tuple[Tensor, bool]] = set()
         for t in op.inputs:
@@ -415,23 +431,26 @@ class _Conditionals:
             stack.extend(before)
         return seen
 
-    def _build(self, merges: list[Operation]) -> None:
-        p = self.predicates[merges[0]]
+    def _build(self, merges: list[Operation], p: Tensor, waits: dict[Operation, bool]) -> Operation:
+        """Makes the If that gives the Merges their values, or that runs the operations in `waits` for a ControlTrigger."""
         outer: dict[Tensor, None] = {}
         graphs: list[FuncGraph] = []
         arguments: list[dict[Tensor, Tensor]] = []
         copied: dict[Operation, None] = {}
+        controls: list[list[Operation]] = []
         for side in (True, False):
             func = FuncGraph(f"{merges[0].name}_{'then' if side else 'else'}", self.graph)
             args: dict[Tensor, Tensor] = {}
             copier = _Copier(func, self._argument(func, p, side, args), lambda op, side=side: (p, side) in self.guards.get(op, ()) and op in self.inside)
             with func.as_default():
-                func.outputs = [copier.get(self._chosen(m, side)) for m in merges]
+                func.outputs = [] if waits else [copier.get(self._chosen(m, side)) for m in merges]
+                run = [copier.run(c) for c, s in waits.items() if s is side]
+            controls.append([c for c in run if c is not None])
             outer.update(dict.fromkeys(args))
             graphs.append(func)
             arguments.append(args)
             copied.update(dict.fromkeys(copier.ops))
-        self._append(merges, p, list(outer), graphs, arguments, copied)
+        return self._append(merges, p, list(outer), graphs, arguments, controls, copied)
 
     def _chosen(self, merge: Operation, side: bool) -> Tensor:
         index = next(i for i, s in self.sides[merge].items() if s is side)
@@ -452,15 +471,16 @@ class _Conditionals:
 
     def _append(
         self, merges: list[Operation], p: Tensor, outer: list[Tensor], graphs: list[FuncGraph], arguments: list[dict[Tensor, Tensor]],
-        copied: dict[Operation, None],
-    ) -> None:  # fmt: skip
+        controls: list[list[Operation]], copied: dict[Operation, None],
+    ) -> Operation:  # fmt: skip
         refs: list[FuncRef] = []
-        for func, args in zip(graphs, arguments, strict=True):
+        for func, args, waiting in zip(graphs, arguments, controls, strict=True):
             inputs = [args[t] if t in args else func.add_input(t.dtype, t.dims, "unused", t.handle) for t in outer]
             func.inputs = inputs
-            refs.append(add_to_library(self.graph, func.name.replace("/", "_"), Function("", FunctionBody(func, inputs, func.outputs), stateful=True)))
-        types = [m.outputs[0].dtype.base_dtype for m in merges]
-        dims = [m.outputs[0].dims for m in merges]
+            refs.append(add_to_library(self.graph, func.name.replace("/", "_"), Function("", FunctionBody(func, inputs, func.outputs, waiting), stateful=True)))
+        values = [m for m in merges if m.type in MERGE]
+        types = [m.outputs[0].dtype.base_dtype for m in values]
+        dims = [m.outputs[0].dims for m in values]
         attrs: dict[str, Any] = {
             "Tcond": p.dtype.base_dtype, "Tin": tuple(t.dtype.base_dtype for t in outer), "Tout": tuple(types), "then_branch": refs[0], "else_branch": refs[1],
             "output_shapes": tuple(TensorShape(d) for d in dims),
@@ -472,10 +492,11 @@ class _Conditionals:
         guard = frozenset(g for t in [p, *outer] for g in self.guard_of(t) if g[0] is not p)
         self.inside.add(made)
         self.guards[made] = guard
-        for m, out in zip(merges, made.outputs, strict=True):
+        for m, out in zip(values, made.outputs, strict=True):
             out.handle = next((t.handle for t in m.inputs if t.handle is not None), None)
             take_from(m, out)
         self.insert(made)
+        return made
 
 
 def _root(t: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ The arithmetic operators of Tensor are installed by `ir.operators`, `Operation.n
 `ir.graphdef`, so that this file stands below the op vocabulary.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ir import location
@@ -268,6 +268,12 @@ class Operation:
         if new:
             self._control_inputs += tuple(new)
             self.graph.mutated(self if any(op.id > self.id for op in new) else None)
+
+    def replace_control_inputs(self, old: "Iterable[Operation]", new: "Operation") -> None:
+        """Makes this operation wait for `new` in place of `old`."""
+        gone = set(old)
+        self._control_inputs = (*[c for c in self._control_inputs if c not in gone], new)
+        self.graph.mutated(self)
 
     def update_input(self, index: int, tensor: Tensor) -> None:
         """Replaces one input, as graph editors do."""
