@@ -7,7 +7,9 @@ Programs see functions, and nothing runs twice. (The problem is that of TensorFl
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ir.convert import add_constant
 from ir.dtypes import DType
@@ -19,7 +21,6 @@ from ir.graph import Graph
 from ir.opdef import TABLE
 from ir.shapes import Dims, TensorShape
 from ir.tensor import Operation, Tensor
-import numpy as np
 
 ENTER = frozenset(["Enter", "RefEnter"])
 EXIT = frozenset(["Exit", "RefExit"])
@@ -311,6 +312,24 @@ class _Frame:
 # -- conditionals ------------------------------------------------------------------------------------------
 
 
+class _Join(NamedTuple):
+    """Where branches meet: a Merge, or a ControlTrigger with what it waits for and on which side that lies."""
+
+    op: Operation
+    predicate: Tensor
+    guard: Guard
+    waits: dict[Operation, bool]
+
+
+class _Side(NamedTuple):
+    """One branch: its function, its arguments by outer tensor, what it runs beside its outputs, and what was copied."""
+
+    func: FuncGraph
+    args: dict[Tensor, Tensor]
+    waiting: list[Operation]
+    copied: list[Operation]
+
+
 class _Conditionals:
     """The conditionals among the operations of one level."""
 
@@ -331,21 +350,19 @@ class _Conditionals:
             return
         for op in self.ops:
             self._guard(op)
-        whole = [m for m in merges if m in self.predicates]
-        for group in self._groups(whole):
-            p = self.predicates[group[0]]
-            self._build(group, p, {})
+        joins = [_Join(m, self.predicates[m], self.guards[m], {}) for m in merges if m in self.predicates]
         for t in triggers:
-            self._trigger(t)
+            joins.extend(self._waits(t))
+        for group in self._groups(joins):
+            self._build(group)
 
-    def _trigger(self, op: Operation) -> None:
-        """A ControlTrigger waits for operations of a branch whether or not they run: an If runs them."""
+    def _waits(self, op: Operation) -> "list[_Join]":
+        """A ControlTrigger waits for operations of a branch whether or not they run: per predicate, an If runs them."""
         sides: dict[Tensor, dict[Operation, bool]] = {}
         for c in op.control_inputs:
             for p, side in self.guards.get(c, ()):
                 sides.setdefault(p, {})[c] = side
-        for p, waits in sides.items():
-            op.replace_control_inputs(waits, self._build([op], p, waits))
+        return [_Join(op, p, frozenset(), waits) for p, waits in sides.items()]
 
     def guard_of(self, t: Tensor) -> Guard:
         """What must hold for `t` to have a value."""
@@ -387,38 +404,37 @@ class _Conditionals:
         self.sides[op] = {0: first, 1: not first}
         self.guards[op] = frozenset(g for g in both if g[0] is not p)
 
-    def _groups(self, merges: Sequence[Operation]) -> list[list[Operation]]:
-        """Merges that one If gives, deepest first: of one predicate, made in one name scope, or sharing what must not run twice.
+    def _groups(self, joins: "Sequence[_Join]") -> "list[list[_Join]]":
+        """What one If gives, deepest first: joins of one predicate, made in one name scope, or sharing what must not run twice.
 
         The gradient of a conditional lies in the same branches as the conditional; it is an If of its own, which computes
         again what it needs of the branch.
         """
-        owner: dict[Any, Operation] = {}
-        parent = {m: m for m in merges}
+        owner: dict[Any, _Join] = {}
+        parent = {id(j): j for j in joins}
 
-        def find(m: Operation) -> Operation:
-            while parent[m] is not m:
-                m = parent[m]
-            return m
+        def find(j: _Join) -> _Join:
+            while parent[id(j)] is not j:
+                j = parent[id(j)]
+            return j
 
-        for m in merges:
-            key = (self.predicates[m], self.guards[m])
-            scope = m.name.rpartition("/")[0]
-            for op in self._slice(m):
+        for j in joins:
+            scope = j.op.name.rpartition("/")[0]
+            for op in self._slice(j):
                 e = op.opdef.effects
                 once = e.writes or e.random or e.stream
-                other = owner.setdefault((op, key) if once else (op, key, scope), m)
-                parent[find(m)] = find(other)
-        groups: dict[Operation, list[Operation]] = {}
-        for m in merges:
-            groups.setdefault(find(m), []).append(m)
-        return sorted(groups.values(), key=lambda g: -len(self.guards[g[0]]))
+                other = owner.setdefault((op, j.predicate) if once else (op, j.predicate, j.guard, scope), j)
+                parent[id(find(j))] = find(other)
+        groups: dict[int, list[_Join]] = {}
+        for j in joins:
+            groups.setdefault(id(find(j)), []).append(j)
+        return sorted(groups.values(), key=lambda g: -max(len(j.guard) for j in g))
 
-    def _slice(self, merge: Operation) -> set[Operation]:
-        """The operations of both branches of one Merge, its Switches included."""
-        p = self.predicates[merge]
+    def _slice(self, join: "_Join") -> set[Operation]:
+        """The operations of both branches of one join, its Switches included."""
+        p = join.predicate
         seen: set[Operation] = set()
-        stack: list[Operation] = [t.op for t in merge.inputs if any(q is p for q, _ in self.guard_of(t))]
+        stack: list[Operation] = [t.op for t in join.op.inputs if any(q is p for q, _ in self.guard_of(t))] + list(join.waits)
         while stack:
             op = stack.pop()
             if op in seen:
@@ -431,26 +447,26 @@ class _Conditionals:
             stack.extend(before)
         return seen
 
-    def _build(self, merges: list[Operation], p: Tensor, waits: dict[Operation, bool]) -> Operation:
-        """Makes the If that gives the Merges their values, or that runs the operations in `waits` for a ControlTrigger."""
+    def _build(self, joins: "list[_Join]") -> None:
+        """Makes the If that gives the Merges their values and runs what ControlTriggers wait for."""
+        p = joins[0].predicate
+        merges = [j.op for j in joins if not j.waits]
+        waits = {c: side for j in joins for c, side in j.waits.items()}
         outer: dict[Tensor, None] = {}
-        graphs: list[FuncGraph] = []
-        arguments: list[dict[Tensor, Tensor]] = []
-        copied: dict[Operation, None] = {}
-        controls: list[list[Operation]] = []
+        sides: list[_Side] = []
         for side in (True, False):
-            func = FuncGraph(f"{merges[0].name}_{'then' if side else 'else'}", self.graph)
+            func = FuncGraph(f"{joins[0].op.name}_{'then' if side else 'else'}", self.graph)
             args: dict[Tensor, Tensor] = {}
             copier = _Copier(func, self._argument(func, p, side, args), lambda op, side=side: (p, side) in self.guards.get(op, ()) and op in self.inside)
             with func.as_default():
-                func.outputs = [] if waits else [copier.get(self._chosen(m, side)) for m in merges]
+                func.outputs = [copier.get(self._chosen(m, side)) for m in merges]
                 run = [copier.run(c) for c, s in waits.items() if s is side]
-            controls.append([c for c in run if c is not None])
             outer.update(dict.fromkeys(args))
-            graphs.append(func)
-            arguments.append(args)
-            copied.update(dict.fromkeys(copier.ops))
-        return self._append(merges, p, list(outer), graphs, arguments, controls, copied)
+            sides.append(_Side(func, args, [c for c in run if c is not None], list(copier.ops)))
+        made = self._append(joins[0].op, merges, p, list(outer), sides)
+        for j in joins:
+            if j.waits:
+                j.op.replace_control_inputs(j.waits, made)
 
     def _chosen(self, merge: Operation, side: bool) -> Tensor:
         index = next(i for i, s in self.sides[merge].items() if s is side)
@@ -469,30 +485,26 @@ class _Conditionals:
 
         return argument
 
-    def _append(
-        self, merges: list[Operation], p: Tensor, outer: list[Tensor], graphs: list[FuncGraph], arguments: list[dict[Tensor, Tensor]],
-        controls: list[list[Operation]], copied: dict[Operation, None],
-    ) -> Operation:  # fmt: skip
+    def _append(self, first: Operation, merges: list[Operation], p: Tensor, outer: list[Tensor], sides: "list[_Side]") -> Operation:
         refs: list[FuncRef] = []
-        for func, args, waiting in zip(graphs, arguments, controls, strict=True):
-            inputs = [args[t] if t in args else func.add_input(t.dtype, t.dims, "unused", t.handle) for t in outer]
-            func.inputs = inputs
-            refs.append(add_to_library(self.graph, func.name.replace("/", "_"), Function("", FunctionBody(func, inputs, func.outputs, waiting), stateful=True)))
-        values = [m for m in merges if m.type in MERGE]
-        types = [m.outputs[0].dtype.base_dtype for m in values]
-        dims = [m.outputs[0].dims for m in values]
+        for s in sides:
+            s.func.inputs = [s.args[t] if t in s.args else s.func.add_input(t.dtype, t.dims, "unused", t.handle) for t in outer]
+            body = FunctionBody(s.func, s.func.inputs, s.func.outputs, s.waiting)
+            refs.append(add_to_library(self.graph, s.func.name.replace("/", "_"), Function("", body, stateful=True)))
+        types = [m.outputs[0].dtype.base_dtype for m in merges]
+        dims = [m.outputs[0].dims for m in merges]
         attrs: dict[str, Any] = {
             "Tcond": p.dtype.base_dtype, "Tin": tuple(t.dtype.base_dtype for t in outer), "Tout": tuple(types), "then_branch": refs[0], "else_branch": refs[1],
             "output_shapes": tuple(TensorShape(d) for d in dims),
         }  # fmt: skip
-        kind = "If" if _effects(*graphs) else "StatelessIf"
-        last = max(merges, key=lambda op: op.id)
-        made = hidden(self.graph, kind, f"{merges[0].name}/{kind}", [p, *outer], attrs, list(zip(types, dims, strict=True)), last)
+        kind = "If" if _effects(*[s.func for s in sides]) else "StatelessIf"
+        last = max([first, *merges], key=lambda op: op.id)
+        made = hidden(self.graph, kind, f"{first.name}/{kind}", [p, *outer], attrs, list(zip(types, dims, strict=True)), last)
+        copied = dict.fromkeys(op for s in sides for op in s.copied)
         made.add_control_inputs(_outside_controls(copied, lambda c: any(q is p for q, _ in self.guards.get(c, ()))))
-        guard = frozenset(g for t in [p, *outer] for g in self.guard_of(t) if g[0] is not p)
         self.inside.add(made)
-        self.guards[made] = guard
-        for m, out in zip(values, made.outputs, strict=True):
+        self.guards[made] = frozenset(g for t in [p, *outer] for g in self.guard_of(t) if g[0] is not p)
+        for m, out in zip(merges, made.outputs, strict=True):
             out.handle = next((t.handle for t in m.inputs if t.handle is not None), None)
             take_from(m, out)
         self.insert(made)
