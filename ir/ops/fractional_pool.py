@@ -117,13 +117,13 @@ def _fractional_max_pool_grad(
     name: str | None = None,
 ) -> Tensor:  # fmt: skip
     """Adds each entry of `out_backprop` to the first maximum of its window."""
-    out = np.zeros(orig_input.shape, out_backprop.dtype)
+    out: Any = np.zeros(orig_input.shape, out_backprop.dtype)
     batch, channel = np.ogrid[: out.shape[0], : out.shape[3]]
     for i, j, y, x in _windows(row_pooling_sequence, col_pooling_sequence, overlapping):
         part: Any = orig_input[:, y, x]
         first = part.reshape(part.shape[0], -1, part.shape[3]).argmax(1)
         out[batch, y.start + first // part.shape[2], x.start + first % part.shape[2], channel] += out_backprop[:, i, j]
-    return out  # pyright: ignore[reportReturnType]
+    return out
 
 
 @op("FractionalAvgPoolGrad", lambda c: with_rank(c.shape_value(0), 4), out="output: T", host=True, static="orig_input_tensor_shape", T=POOLED)
@@ -132,11 +132,11 @@ def _fractional_avg_pool_grad(
     name: str | None = None,
 ) -> Tensor:  # fmt: skip
     """Spreads each entry of `out_backprop` evenly over its window."""
-    out = np.zeros(tuple(int(n) for n in orig_input_tensor_shape), out_backprop.dtype)
+    out: Any = np.zeros(tuple(int(n) for n in orig_input_tensor_shape), out_backprop.dtype)
     for i, j, y, x in _windows(row_pooling_sequence, col_pooling_sequence, overlapping):
         count = (y.stop - y.start) * (x.stop - x.start)
         out[:, y, x] += (out_backprop[:, i, j] / count).astype(out.dtype)[:, None, None]
-    return out  # pyright: ignore[reportReturnType]
+    return out
 
 
 @grad("FractionalMaxPool")
