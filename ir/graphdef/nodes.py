@@ -7,7 +7,7 @@ Nodes are made in a topological order that keeps the given order where it can. A
 import heapq
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from ir.build import attr_value, infer_shapes
 from ir.dtypes import DType, TypeSet
@@ -15,7 +15,7 @@ from ir.graph import Graph
 from ir.graphdef.attrs import text_of, value_of
 from ir.graphdef.loops import settle_loop_shapes
 from ir.graphdef.opdefs import ANYTHING, opaque
-from ir.opdef import REQUIRED, AttrSpec, OpDef
+from ir.opdef import REQUIRED, AttrSpec, Effects, OpDef
 from ir.shapes import Dims, dims_of
 from ir.tensor import Operation, Tensor
 
@@ -290,8 +290,7 @@ class NodeBuilder:
         for name, port in node.data:
             if node.proto.op in _MERGES and (source := self.nodes.get(name)) is not None and source.op is None and (name, port) not in self.external:
                 self._pending.append((node, len(tensors), (name, port)))
-                entering = self._forward_input(node)
-                tensors.append(Tensor(cast(Operation, None), 0, entering.dtype, entering.dims))  # stands for what closes the loop
+                tensors.append(_stand_in(self.graph, name, self._forward_input(node)))
                 self._unmade.add(tensors[-1])
             else:
                 tensors.extend(self.tensors(name, port, node.proto.name))
@@ -423,6 +422,18 @@ class NodeBuilder:
 
 def _or(dtype: DType | None, guess: DType) -> DType:
     return guess if dtype is None or dtype is ANYTHING else dtype
+
+
+UNMADE = OpDef("_Unmade", [], {}, [], Effects(stateful=True), known=False, primitive=True, module=__name__)
+
+
+def _stand_in(graph: Graph, name: str, entering: Tensor) -> Tensor:
+    """Returns what stands for a tensor that closes a loop until it is made: like the one that enters, of no operation in the graph."""
+    op = Operation(graph, UNMADE, -1, name, (), {}, ())
+    tensor = Tensor(op, 0, entering.dtype, entering.dims)
+    tensor.handle = entering.handle
+    op.outputs = [tensor]
+    return tensor
 
 
 def pass_handles(op: Operation) -> None:
