@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ir.control_gradients import symbolic_gradient
-from ir.dtypes import DType, bool_, float32, int32, uint64, variant
+from ir.dtypes import DType, bool_, float32, int32, resource, uint64, variant
 from ir.errors import InvalidArgumentError
 from ir.funcref import FuncRef
 from ir.function import FunctionBody
@@ -71,10 +71,15 @@ def _kahn(ops: set[Operation], fed: set[Tensor]) -> list[Operation]:
 
 
 def resource_of(op: Operation) -> Res:
-    """Returns the resource that a handle- or reference-making operation stands for."""
+    """Returns the resource that a handle- or reference-making operation stands for.
+
+    Where the op type has a body, that makes it: a host object, such as a table or a queue.
+    """
     kind = op.opdef.effects.creates or ""
     shared = op.attrs.get("shared_name") or ""
     key = shared if isinstance(shared, str) else shared.decode()
+    if not op.opdef.primitive:
+        return Res(f"{kind}:{key or op.name}", kind, resource, (), op)
     dims = op.attrs["shape"].as_dims() if "shape" in op.attrs and op.attrs["shape"] is not None else None
     dtype = op.attrs.get("dtype", float32)
     return Res(key or op.name, kind, dtype if isinstance(dtype, DType) else float32, dims, op)
@@ -129,6 +134,10 @@ class _Cut:
             raise InvalidArgumentError(None, op, f"Op type not registered '{op.type}': graphc has no implementation of it.")
         if e.creates is not None and op.outputs:
             self.create(op)
+            return
+        if op in op.graph.v1_inputs:  # an Exit or Merge takes the value of the While or If made of what it belongs to
+            for t in op.outputs[:1]:
+                self.values.setdefault(t, self.values[op.inputs[0]])
             return
         if e.forwards_ref and op.inputs and isinstance(self.values[op.inputs[0]], Res):
             for t in op.outputs:
