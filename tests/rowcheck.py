@@ -295,8 +295,8 @@ def _kind(a: np.ndarray) -> Any:
     return np.complex128 if a.dtype.kind == "c" else np.float64
 
 
-def check_finite_differences(g: Grads) -> None:
-    """Compares first (and second) order gradients with central differences in one random direction."""
+def check_finite_differences(g: Grads) -> list[np.ndarray]:
+    """Compares first (and second) order gradients with central differences in one random direction; returns the first."""
     row, b = g.built.row, g.built
     eps, rtol = (1e-6, 1e-5) if g.double else (1e-2, 3e-2)
     r = rng(row, "direction")
@@ -315,6 +315,7 @@ def check_finite_differences(g: Grads) -> None:
     _compare(real_dot(g.ct_values, high), real_dot(g.ct_values, low), real_dot(first, d), eps, rtol, "gradient")
     if g.seconds:
         _compare(real_dot(g.direction_values, high_first), real_dot(g.direction_values, low_first), real_dot(seconds, d), eps, rtol, "second gradient")
+    return first
 
 
 def _compare(high: float, low: float, claimed: float, eps: float, rtol: float, what: str) -> None:
@@ -326,7 +327,10 @@ def _compare(high: float, low: float, claimed: float, eps: float, rtol: float, w
 
 
 def vjp_function(g: Grads) -> Callable[..., Any]:
-    """A function of (inputs, cotangents) that jax differentiates: the row's own gradient, and jax's of the lowered row."""
+    """A function of (inputs, cotangents) that gives the gradient jax makes of the lowered row.
+
+    The row's own gradient is traced beside it, to see that it can be; its values are checked on NumPy arrays.
+    """
     b = g.built
     forward = optimize(program(b, g.ys))
     backward = optimize(program(b, g.first, g.cts))
@@ -338,7 +342,7 @@ def vjp_function(g: Grads) -> Callable[..., Any]:
         trace([n for n in p.nodes if n.op not in SOURCES], env)
         return [operand(env, *f) for f in p.fetches]
 
-    def both(xs: Sequence[Any], cts: Sequence[Any]) -> Any:
+    def theirs(xs: Sequence[Any], cts: Sequence[Any]) -> Any:
         def f(*inner: Any) -> Any:
             feeds = list(b.feeds)
             for i, x in zip(g.wrt, inner, strict=True):
@@ -346,13 +350,13 @@ def vjp_function(g: Grads) -> Callable[..., Any]:
             return [jax.numpy.asarray(y) for y in evaluate(forward, feeds)]
 
         _, pull = jax.vjp(f, *xs)
-        theirs = [jax.numpy.conj(t) for t in pull([jax.numpy.conj(c) for c in cts])]
         feeds = list(b.feeds)
         for i, x in zip(g.wrt, xs, strict=True):
             feeds[i] = x
-        return evaluate(backward, [*feeds, *cts]), theirs
+        evaluate(backward, [*feeds, *cts])
+        return [jax.numpy.conj(t) for t in pull([jax.numpy.conj(c) for c in cts])]
 
-    return both
+    return theirs
 
 
 class HostRow(Exception):
@@ -364,7 +368,7 @@ NOT_BY_JAX = (NotImplementedError, HostRow)
 
 
 def compile_vjps(grads: dict[int, Grads]) -> dict[int, Any]:
-    """Per row (own gradients, jax's gradients), or the exception that prevented them."""
+    """Per row jax's gradients, or the exception that prevented them."""
     out: dict[int, Any] = {}
     functions: dict[int, Callable[..., Any]] = {}
     for i, g in grads.items():
