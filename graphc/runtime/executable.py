@@ -70,8 +70,11 @@ class Executable:
         return [self.fixed[i] if p is None else outs[p] for i, p in enumerate(self.positions)]
 
 
-def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[Any]) -> Executable:
-    """Traces and compiles a plan. The types are arrays or ShapeDtypeStructs of the donated and kept states, then of the inputs."""
+def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[Any], device: Any = None) -> Executable:
+    """Traces and compiles a plan, for this machine or for a device that need not be there.
+
+    The types are arrays or ShapeDtypeStructs of the donated and kept states, then of the inputs.
+    """
     start = perf_counter()
     large = [n for n in _constants(plan.nodes) if n.attrs["value"].nbytes > LARGE_CONSTANT and n.attrs["value"].dtype != object]
     where: dict[str, Any] = {}
@@ -100,7 +103,8 @@ def compile_plan(plan: Plan, state_types: Sequence[Any], input_types: Sequence[A
     fn.__name__ = plan.name
     with jax.enable_x64(True):
         constants = [jax.device_put(n.attrs["value"]) for n in large]
-        types = [jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype), t) for t in (*state_types, *constants, *input_types)]
+        place = None if device is None else jax.sharding.SingleDeviceSharding(device)
+        types = [jax.tree.map(lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype, sharding=place), t) for t in (*state_types, *constants, *input_types)]
         donate = tuple(range(len(plan.donated))) if plan.donate else ()
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Some donated buffers were not usable")  # a variable may change its shape

@@ -7,7 +7,7 @@ A small Program seen for the first time is interpreted on NumPy arrays: it is no
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from itertools import chain, starmap
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -19,11 +19,15 @@ from graphc.runtime import checks, log
 from graphc.runtime.executable import Executable, Plan, compile_plan
 from graphc.runtime.packing import choose_packs
 from graphc.runtime.store import Store
+from ir.dtypes import resource
+from ir.errors import InvalidArgumentError, OpError
 from ir.philox import initial_state
 from ir.program import STATE, Node, Program, Ref, Res
 from ir.rewrite.pack import apply_packs
 from ir.rewrite.partition import SOURCES, Segment, partition
 from ir.rewrite.pipeline import optimize
+from ir.static import call_body, value_of
+from ir.tensor import Operation
 
 MAX_EXECUTABLES = 64
 MAX_PREPARED = 512
@@ -36,17 +40,28 @@ INTERPRETED_RUNS = 8
 FEW_NODES = 64
 
 
+class Bound(NamedTuple):
+    """A plan with the keys and values of the states that enter, the keys of those that leave, and which feeds are operands."""
+
+    plan: Plan
+    keys: list[str]
+    states: list[Any]
+    written: list[str]
+    inputs: list[int]
+
+
 class Prepared:
     """A call that is ready: which buffers go in, what comes out, where it goes."""
 
-    __slots__ = ("changes", "copies", "executable", "inputs", "keys", "owner", "written")
+    __slots__ = ("changes", "copies", "executable", "inputs", "keys", "owner", "version", "written")
 
-    def __init__(self, owner: "Runner", executable: Executable, keys: list[str], written: list[str], inputs: list[int]) -> None:
+    def __init__(self, owner: "Runner", executable: Executable, bound: Bound, version: int) -> None:
         self.owner = owner
         self.executable = executable
-        self.keys = keys
-        self.written = written
-        self.inputs = inputs
+        self.version = version
+        self.keys = bound.keys
+        self.written = written = bound.written
+        self.inputs = bound.inputs
         # whether a variable appears, or changes its type: the store must then notice
         values = owner.store.values
         self.changes = any(
@@ -64,6 +79,8 @@ class Prepared:
             args = [np.array(f) if type(f) is np.ndarray else f for f in args]
         outs: list[Any] = []
         with store.lock:
+            if self.version != store.version:  # another thread gave a variable another type or place
+                return owner.first(feeds)
             values = store.values
             args = [*[values[k] for k in self.keys], *executable.constants, *args]
             try:
@@ -179,7 +196,7 @@ class Runner:
         return self._prepare(key, feeds)(feeds)
 
     def require_states(self) -> None:
-        """Raises FailedPreconditionError for a variable that is read and has no value; starts random counters."""
+        """Raises FailedPreconditionError for a variable that is read and has no value; starts random counters, makes tables and queues."""
         store = self.store
         with store.lock:
             for res in self.program.states:
@@ -187,6 +204,8 @@ class Runner:
                     continue
                 if res.kind == "rng" and res.op is not None:
                     store.set(res.key, initial_state(res.op.attrs, self.entropy))
+                elif res.dtype is resource and res.op is not None:
+                    store.set(res.key, _host_object(res.op))
                 elif res.kind == "variable" and res in self.program.first_reads:
                     raise checks.uninitialized(res, self.program.first_reads[res])
 
@@ -209,38 +228,53 @@ class Runner:
     # -- one compiled call ---------------------------------------------------------------------------
 
     def _prepare(self, key: Any, feeds: Sequence[Any]) -> Prepared:
-        with self.store.lock:
-            choose_packs(self.store, self.program)
-            if self.prepared_version != self.store.version:
+        with self.store.compiling:  # the store's own lock stays free: other threads go on running what is prepared
+            with self.store.lock:
+                choose_packs(self.store, self.program)
+                version = self.store.version
+                bound = self._bind(feeds)
+            if self.prepared_version != version:
                 self.prepared.clear()
-                self.prepared_version = self.store.version
-            program = apply_packs(self.program, self._places())
-            written = [r.key for r in program.writes]
-            self.writes = len(written)
-            used = {n for node in program.nodes for n, _ in node.inputs} | {n for n, _ in program.roots()}
-            present = {r: n for r, n in program.states.items() if r.key in self.store and n in used}
-            # JAX gives donated buffers to results of the same type in order: so in the order of the writes, each to its own next version
-            previous = [present.get(r) for r in program.writes]
-            taken = [r for r in program.writes if r in present]
-            read = [r for r in present if r not in program.writes]
-            donated, kept = [present[r] for r in taken], [present[r] for r in read]
-            keys = [r.key for r in (*taken, *read)]
-            inputs = [i for i in range(len(feeds)) if i not in self.static_feeds]
-            states = [self.store.device(k) for k in keys]
-            full = (key, tuple((k, s.shape, s.dtype) for k, s in zip(keys, states, strict=True)))
+                self.prepared_version = version
+            full = (key, tuple((k, s.shape, s.dtype) for k, s in zip(bound.keys, bound.states, strict=True)))
             executable = self.executables.get(full)
             if executable is None:
-                known: Env = {n: (ABSENT,) for r, n in program.states.items() if r.key not in self.store}
-                known.update({program.feeds[i]: (np.array(feeds[i]),) for i in self.static_feeds})
-                results = [*program.writes.values(), *program.fetches]
-                for c in program.checks:
-                    results += [c.ok, *c.payload]
-                plan = Plan([n for n in program.nodes if n.op not in SOURCES], donated, kept, [(program.feeds[i], 0) for i in inputs], known, results, self.name, not self.checked, len(program.writes), previous)
-                executable = self._compiled(full, plan, states, [feeds[i] for i in inputs], feeds)
-        if len(self.prepared) >= MAX_PREPARED:
-            self.prepared.popitem(last=False)
-        made = self.prepared[key] = Prepared(self, executable, keys, written, inputs)
+                executable = self._compiled(full, bound.plan, bound.states, [feeds[i] for i in bound.inputs], feeds)
+            if len(self.prepared) >= MAX_PREPARED:
+                self.prepared.popitem(last=False)
+            made = self.prepared[key] = Prepared(self, executable, bound, version)
         return made
+
+    def _bind(self, feeds: Sequence[Any]) -> "Bound":
+        """Decides what enters the compiled program and what leaves it, as things stand in the store."""
+        program = apply_packs(self.program, self._places())
+        used = {n for node in program.nodes for n, _ in node.inputs} | {n for n, _ in program.roots()}
+        present = {r: n for r, n in program.states.items() if r.key in self.store and n in used}
+        # JAX gives donated buffers to results of the same type in order: so in the order of the writes, each to its own next version
+        taken = [r for r in program.writes if r in present]
+        read = [r for r in present if r not in program.writes]
+        keys = [r.key for r in (*taken, *read)]
+        inputs = [i for i in range(len(feeds)) if i not in self.static_feeds]
+        known: Env = {n: (ABSENT,) for r, n in program.states.items() if r.key not in self.store}
+        known.update({program.feeds[i]: (np.array(feeds[i]),) for i in self.static_feeds})
+        results = [*program.writes.values(), *program.fetches]
+        for c in program.checks:
+            results += [c.ok, *c.payload]
+        plan = Plan(
+            [n for n in program.nodes if n.op not in SOURCES], [present[r] for r in taken], [present[r] for r in read], [(program.feeds[i], 0) for i in inputs],
+            known, results, self.name, not self.checked, len(program.writes), [present.get(r) for r in program.writes],
+        )  # fmt: skip
+        self.writes = len(program.writes)
+        return Bound(plan, keys, [self.store.device(k) for k in keys], [r.key for r in program.writes], inputs)
+
+    def compile_for(self, device: Any, feeds: Sequence[Any]) -> Any:
+        """Returns the program compiled for `device`, which need not be there, for feeds of these types."""
+        self.require_states()
+        if not self.single:
+            raise InvalidArgumentError(None, None, f"{self.name} has parts that run on the host; only a program that is one device program compiles ahead of time")
+        with self.store.lock:
+            bound = self._bind(feeds)
+        return compile_plan(bound.plan, bound.states, [feeds[i] for i in bound.inputs], device).compiled
 
     def grow(self) -> None:
         """Doubles the size guessed for lists that loops push to, and forgets what was compiled for the smaller one."""
@@ -281,14 +315,14 @@ class Runner:
     # -- segment by segment --------------------------------------------------------------------------
 
     def _by_segments(self, feeds: Sequence[Any]) -> list[Any]:
-        """Runs host segments and device segments in turn; one device segment alone is interpreted. Commits at the end."""
-        program, store = self.program, self.store
+        """Runs host segments and device segments in turn; one device segment alone is interpreted. Commits at the end.
+
+        A variable is read when the first segment that needs it begins: a run that waited for a queue sees what others wrote meanwhile.
+        """
+        program = self.program
         env: Env = {n: (f,) for n, f in zip(program.feeds, feeds, strict=True)}
-        with store.lock:
-            for res, node in program.states.items():
-                value = np.zeros((), np.int32) if res.kind == "stream" else store.get(res.key)
-                env[node] = (value,)
         for i, segment in enumerate(self.segments):
+            self._load({n for n, _ in segment.inputs}, env)
             if segment.host or self.single:
                 interpret(segment.nodes, env)
             else:
@@ -296,9 +330,17 @@ class Runner:
         for c in program.checks:
             if not bool(np.asarray(operand(env, *c.ok))):
                 raise checks.check_failed(c, [operand(env, *p) for p in c.payload])
+        self._load({n for n, _ in program.roots()}, env)
         results = own_all([operand(env, *f) for f in program.fetches])
         self._commit(env)
         return results
+
+    def _load(self, nodes: set[Node], env: Env) -> None:
+        """Reads the states among `nodes` that are not in `env` yet."""
+        with self.store.lock:
+            for res, node in self.program.states.items():
+                if node in nodes and node not in env:
+                    env[node] = (np.zeros((), np.int32) if res.kind == "stream" else self.store.get(res.key),)
 
     def _commit(self, env: Env) -> None:
         items: list[tuple[str, Any]] = []
@@ -336,6 +378,18 @@ class Runner:
         for ref in absent:
             put(known, *ref, ABSENT)
         return known
+
+
+def _host_object(op: Operation) -> Any:
+    """Makes the table, queue or reader that an operation stands for."""
+    args = [value_of(t) for t in op.inputs]
+    if any(a is None for a in args):
+        raise InvalidArgumentError(None, op, f"the inputs of {op.type} must be constants")
+    try:
+        return call_body(op.opdef, args, op.attrs)
+    except OpError as e:
+        e.locate(op)
+        raise
 
 
 def _type_key(value: Any) -> Any:

@@ -246,6 +246,23 @@ class BaseSession:
 
         return call
 
+    def compile_for(self, device: Any, fetches: Any, feed_shapes: Any = None) -> Any:
+        """Compiles what a run would run for a device that need not be on this machine.
+
+        Args:
+          device: a JAX device, for example of `jax.experimental.topologies.get_topology_desc(...)`.
+          fetches: as for `run`.
+          feed_shapes: tensor -> shape of what is to be fed.
+
+        Returns JAX's compiled program, whose `memory_analysis()` and `cost_analysis()` tell whether it fits and what it costs.
+        """
+        self._require_open()
+        shapes = dict(feed_shapes or {})
+        tensors = [feed_target(self._graph, k) for k in shapes]
+        entry = self._prepare(None, fetches, tensors)
+        types = [np.broadcast_to(np.zeros((), t.dtype.np_dtype), tuple(s)) for t, s in zip(tensors, shapes.values(), strict=True)]
+        return entry.runner.compile_for(device, types)
+
     def partial_run_setup(self, fetches: Any, feeds: Any = None) -> Any:
         """Not supported: raises NotImplementedError."""
         raise NotImplementedError("partial runs are not supported: fetch everything in one run, or feed what was fetched before")

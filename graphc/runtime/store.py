@@ -41,6 +41,8 @@ class Store:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        #: held while something is compiled, never while `lock` is waited for by a run that is prepared
+        self.compiling = threading.RLock()
         self.values: dict[str, Any] = {}
         self.packs: dict[str, Pack] = {}
         self.place: dict[str, tuple[Pack, Member]] = {}
