@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ir import dtypes, static, xp
+from ir import dtypes, xp
 from ir.build import export, grad, op
 from ir.convert import convert_to_tensor, get_default_graph
 from ir.dtypes import ANY, COMPLEX, FLOAT, INDEX, int64
@@ -434,16 +434,10 @@ def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: 
 
 
 def _known_shape(value: Any) -> list[int] | None:
-    """Returns a shape as integers when it holds no tensors."""
-    if isinstance(value, Tensor):
-        known = static.value_of(value)
-        return None if known is None else [int(v) for v in known.reshape(-1)]
+    """Returns a shape as integers unless it is, or holds, tensors."""
     if isinstance(value, TensorShape):
         dims = dims_of(value)
         return [d or 0 for d in dims or ()] if fully_known(dims) else None
-    if isinstance(value, (list, tuple)) and any(isinstance(v, Tensor) and static.value_of(v) is None for v in value):
+    if isinstance(value, Tensor) or any(isinstance(v, Tensor) for v in value):
         return None
-    found = [static.value_of(v) if isinstance(v, Tensor) else v for v in value]
-    return [int(np.asarray(v)) for v in found]
-
-
+    return [int(np.asarray(v)) for v in value]

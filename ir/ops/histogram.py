@@ -11,7 +11,7 @@ from ir.dtypes import INDEX, TypeSet, as_dtype, int32
 from ir.errors import InvalidArgumentError
 from ir.infer import Infer
 from ir.opdef import Int32, T, Type
-from ir.ops.arith import maximum, minimum
+from ir.ops.arith import maximum, minimum, truediv
 from ir.ops.cast import cast
 from ir.ops.clip import clip_by_value
 from ir.ops.elementwise import floor
@@ -141,6 +141,6 @@ def histogram_fixed_width_bins(values: Any, value_range: Any, nbins: Any = 100, 
         flat = reshape(values, [-1])
         limits = convert_to_tensor(value_range, values.dtype.base_dtype, name="value_range")
         n = cast(convert_to_tensor(nbins, int32, name="nbins"), flat.dtype)
-        scaled = (flat - limits[0]) / (limits[1] - limits[0])
-        places = clip_by_value(floor(n * scaled), 0, n - 1)
+        scaled = truediv(flat - limits[0], limits[1] - limits[0], name="scaled_values")
+        places = clip_by_value(floor(n * scaled, name="indices"), 0, n - 1)
         return reshape(cast(places, dtype), all_sizes)

@@ -209,7 +209,8 @@ def pinv(a: Any, rcond: Any = None, validate_args: bool = False, name: str | Non
         if not a.dtype.is_floating:
             raise TypeError(f"Input `a` must have `float`-like `dtype` (saw {a.dtype.name}).")
         if rcond is None:
-            rcond = cast(10.0 * cast(_longer_side(a), float64) * np.finfo(a.dtype.np_dtype).eps, a.dtype)
+            side, eps = _longer_side(a), np.finfo(a.dtype.np_dtype).eps
+            rcond = cast(10.0 * cast(side, float64) * eps, a.dtype) if isinstance(side, Tensor) else np.asarray(10.0 * side * eps, a.dtype.np_dtype)
         rcond = convert_to_tensor(rcond, a.dtype.base_dtype, name="rcond")
         s, u, v = svd(a, full_matrices=False, compute_uv=True)
         cutoff = expand_dims(rcond * reduce_max(s, axis=-1), -1)
