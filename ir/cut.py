@@ -136,8 +136,8 @@ class _Cut:
             self.create(op)
             return
         if op in op.graph.v1_inputs:  # an Exit or Merge takes the value of the While or If made of what it belongs to
-            for t in op.outputs[:1]:
-                self.values.setdefault(t, self.values[op.inputs[0]])
+            for t, source in zip(op.outputs, op.inputs, strict=False):
+                self.values.setdefault(t, self.values[source])
             return
         if e.forwards_ref and op.inputs and isinstance(self.values[op.inputs[0]], Res):
             for t in op.outputs:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ir.convert import add_constant
-from ir.dtypes import DType
+from ir.dtypes import DType, int32
 from ir.errors import InvalidArgumentError
 from ir.func_graph import FuncGraph, add_to_library
 from ir.function import Function, FunctionBody
@@ -133,11 +133,12 @@ def hidden(graph: Graph, kind: str, name: str, inputs: Sequence[Tensor], attrs: 
     return op
 
 
-def take_from(op: Operation, source: Tensor) -> None:
-    """Makes an Exit or Merge hand on `source`."""
+def take_from(op: Operation, *sources: Tensor) -> None:
+    """Makes an Exit or Merge hand on `sources`, one for each of its outputs that is used."""
     op.graph.v1_inputs.setdefault(op, op.inputs)
-    op.inputs = (source,)
-    source.add_consumer(op)
+    op.inputs = sources
+    for t in sources:
+        t.add_consumer(op)
     op.graph.mutated(op)
 
 
@@ -190,6 +191,10 @@ class _Copier:
     def _copy(self, op: Operation) -> None:
         func = self.func
         inputs = tuple(self.tensors[t] for t in op.inputs)
+        if op in op.graph.v1_inputs:  # an Exit or Merge that hands on what a While or If gives
+            self.tensors.update(zip(op.outputs, inputs, strict=False))
+            self.ops[op] = inputs[0].op
+            return
         made = func.append(op.opdef, inputs, dict(op.attrs), func.unique_name(op.name), [(t.dtype, t.dims) for t in op.outputs])
         made.location = op.location
         made.device = op.device
@@ -312,6 +317,10 @@ class _Frame:
 # -- conditionals ------------------------------------------------------------------------------------------
 
 
+def _index_used(merge: Operation) -> bool:
+    return bool(merge.outputs[1].consumers())
+
+
 class _Join(NamedTuple):
     """Where branches meet: a Merge, or a ControlTrigger with what it waits for and on which side that lies."""
 
@@ -412,6 +421,7 @@ class _Conditionals:
         """
         owner: dict[Any, _Join] = {}
         parent = {id(j): j for j in joins}
+        depth = self._depths()  # one join that uses what another gives cannot be in one If with it
 
         def find(j: _Join) -> _Join:
             while parent[id(j)] is not j:
@@ -423,12 +433,20 @@ class _Conditionals:
             for op in self._slice(j):
                 e = op.opdef.effects
                 once = e.writes or e.random or e.stream
-                other = owner.setdefault((op, j.predicate) if once else (op, j.predicate, j.guard, scope), j)
+                other = owner.setdefault((op, j.predicate) if once else (op, j.predicate, j.guard, scope, depth[j.op]), j)
                 parent[id(find(j))] = find(other)
         groups: dict[int, list[_Join]] = {}
         for j in joins:
             groups.setdefault(id(find(j)), []).append(j)
         return sorted(groups.values(), key=lambda g: -max(len(j.guard) for j in g))
+
+    def _depths(self) -> dict[Operation, int]:
+        """How many joins lie on the way to each operation."""
+        depth: dict[Operation, int] = {}
+        for op in self.ops:
+            before = [t.op for t in op.inputs if t.op.type not in NEXT] + op.control_inputs
+            depth[op] = max((depth.get(b, 0) for b in before), default=0) + (op.type in MERGE or op.type == "ControlTrigger")
+        return depth
 
     def _slice(self, join: "_Join") -> set[Operation]:
         """The operations of both branches of one join, its Switches included."""
@@ -459,7 +477,8 @@ class _Conditionals:
             args: dict[Tensor, Tensor] = {}
             copier = _Copier(func, self._argument(func, p, side, args), lambda op, side=side: (p, side) in self.guards.get(op, ()) and op in self.inside)
             with func.as_default():
-                func.outputs = [copier.get(self._chosen(m, side)) for m in merges]
+                func.outputs = [copier.get(self._chosen(m, side)[1]) for m in merges]
+                func.outputs += [add_constant(func, np.array(self._chosen(m, side)[0], np.int32)) for m in merges if _index_used(m)]
                 run = [copier.run(c) for c, s in waits.items() if s is side]
             outer.update(dict.fromkeys(args))
             sides.append(_Side(func, args, [c for c in run if c is not None], list(copier.ops)))
@@ -468,9 +487,9 @@ class _Conditionals:
             if j.waits:
                 j.op.replace_control_inputs(j.waits, made)
 
-    def _chosen(self, merge: Operation, side: bool) -> Tensor:
+    def _chosen(self, merge: Operation, side: bool) -> tuple[int, Tensor]:
         index = next(i for i, s in self.sides[merge].items() if s is side)
-        return original_inputs(merge)[index]
+        return index, original_inputs(merge)[index]
 
     def _argument(self, func: FuncGraph, p: Tensor, side: bool, args: dict[Tensor, Tensor]) -> Callable[[Tensor], Tensor | None]:
         def argument(t: Tensor) -> Tensor | None:
@@ -491,8 +510,9 @@ class _Conditionals:
             s.func.inputs = [s.args[t] if t in s.args else s.func.add_input(t.dtype, t.dims, "unused", t.handle) for t in outer]
             body = FunctionBody(s.func, s.func.inputs, s.func.outputs, s.waiting)
             refs.append(add_to_library(self.graph, s.func.name.replace("/", "_"), Function("", body, stateful=True)))
-        types = [m.outputs[0].dtype.base_dtype for m in merges]
-        dims = [m.outputs[0].dims for m in merges]
+        indexed = [m for m in merges if _index_used(m)]
+        types = [m.outputs[0].dtype.base_dtype for m in merges] + [int32 for _ in indexed]
+        dims: list[Dims] = [*[m.outputs[0].dims for m in merges], *[() for _ in indexed]]
         attrs: dict[str, Any] = {
             "Tcond": p.dtype.base_dtype, "Tin": tuple(t.dtype.base_dtype for t in outer), "Tout": tuple(types), "then_branch": refs[0], "else_branch": refs[1],
             "output_shapes": tuple(TensorShape(d) for d in dims),
@@ -504,9 +524,10 @@ class _Conditionals:
         made.add_control_inputs(_outside_controls(copied, lambda c: any(q is p for q, _ in self.guards.get(c, ()))))
         self.inside.add(made)
         self.guards[made] = frozenset(g for t in [p, *outer] for g in self.guard_of(t) if g[0] is not p)
-        for m, out in zip(merges, made.outputs, strict=True):
+        index = dict(zip(indexed, made.outputs[len(merges) :], strict=True))
+        for m, out in zip(merges, made.outputs, strict=False):
             out.handle = next((t.handle for t in m.inputs if t.handle is not None), None)
-            take_from(m, out)
+            take_from(m, out, *([index[m]] if m in index else []))
         self.insert(made)
         return made
 
