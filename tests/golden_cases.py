@@ -97,7 +97,8 @@ class Case:
 
     def differences(self, entry: Any, got: Any) -> list[str]:
         """Returns how a fetched value differs from the recorded one."""
-        return differences(np.asarray(got), self.array(entry), entry["rtol"], entry["atol"])
+        value = np.array(got, object) if entry.get("string") else np.asarray(got)
+        return differences(value, self.array(entry), entry["rtol"], entry["atol"])
 
     # -- gradients -------------------------------------------------------------------------------
 
