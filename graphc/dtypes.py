@@ -37,6 +37,7 @@ from ir.dtypes import variant as variant
 from ir.ops.cast import cast as cast
 from ir.ops.complex import complex_ as complex
 from ir.ops.elementwise import saturate_cast as saturate_cast
+from ir.ops.strings import as_string as as_string
 
 if not _typing.TYPE_CHECKING:
 

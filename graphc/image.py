@@ -7,10 +7,17 @@ import typing as _typing
 from graphc.tools import missing as _missing
 
 from ir.ops.blocks import extract_image_patches as extract_image_patches
+from ir.ops.blocks import extract_patches as extract_patches
 from ir.ops.color import hsv_to_rgb as hsv_to_rgb
 from ir.ops.color import rgb_to_hsv as rgb_to_hsv
 from ir.ops.crop import crop_and_resize as crop_and_resize
 from ir.ops.crop import extract_glimpse as extract_glimpse
+from ir.ops.detection import combined_non_max_suppression as combined_non_max_suppression
+from ir.ops.detection import draw_bounding_boxes as draw_bounding_boxes
+from ir.ops.detection import non_max_suppression as non_max_suppression
+from ir.ops.detection import non_max_suppression_padded as non_max_suppression_padded
+from ir.ops.detection import non_max_suppression_with_overlaps as non_max_suppression_overlaps
+from ir.ops.detection import non_max_suppression_with_scores as non_max_suppression_with_scores
 from ir.ops.random import random_crop as random_crop
 from ir.ops.resize import resize_area as resize_area
 from ir.ops.resize import resize_bicubic as resize_bicubic

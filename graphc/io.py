@@ -7,6 +7,8 @@ import typing as _typing
 from graphc.tools import missing as _missing
 
 from ir.graphdef.writer import write_graph as write_graph
+from ir.ops.strings import decode_base64 as decode_base64
+from ir.ops.strings import encode_base64 as encode_base64
 
 if not _typing.TYPE_CHECKING:
 

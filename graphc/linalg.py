@@ -32,12 +32,21 @@ from ir.ops.linalg import matrix_transpose as matrix_transpose
 from ir.ops.linalg import matrix_transpose as transpose
 from ir.ops.linalg import matrix_triangular_solve as triangular_solve
 from ir.ops.linalg import slogdet as slogdet
+from ir.ops.linalg_functions import cholesky_solve as cholesky_solve
+from ir.ops.linalg_functions import logdet as logdet
+from ir.ops.linalg_functions import matrix_rank as matrix_rank
+from ir.ops.linalg_functions import matrix_solve_ls as lstsq
+from ir.ops.linalg_functions import norm as norm
+from ir.ops.linalg_functions import normalize as normalize
+from ir.ops.linalg_functions import pinv as pinv
 from ir.ops.matmul import matmul as matmul
 from ir.ops.matmul import matvec as matvec
 from ir.ops.matrix_functions import matrix_exponential as expm
 from ir.ops.matrix_functions import matrix_logarithm as logm
 from ir.ops.matrix_functions import matrix_square_root as sqrtm
 from ir.ops.norm import l2_normalize as l2_normalize
+from ir.ops.tridiagonal import tridiagonal_matmul as tridiagonal_matmul
+from ir.ops.tridiagonal import tridiagonal_solve as tridiagonal_solve
 
 if not _typing.TYPE_CHECKING:
 

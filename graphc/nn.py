@@ -46,9 +46,16 @@ from ir.ops.convolution import depthwise_conv2d as depthwise_conv2d
 from ir.ops.convolution import pool as pool
 from ir.ops.convolution import separable_conv2d as separable_conv2d
 from ir.ops.convolution import with_space_to_batch as with_space_to_batch
+from ir.ops.ctc import ctc_beam_search_decoder as ctc_beam_search_decoder
+from ir.ops.ctc import ctc_beam_search_decoder_v2 as ctc_beam_search_decoder_v2
+from ir.ops.ctc import ctc_greedy_decoder as ctc_greedy_decoder
+from ir.ops.ctc import ctc_loss as ctc_loss
+from ir.ops.ctc import ctc_loss_v2 as ctc_loss_v2
 from ir.ops.elementwise import sigmoid as sigmoid
 from ir.ops.elementwise import tanh as tanh
 from ir.ops.embedding import embedding_lookup as embedding_lookup
+from ir.ops.fractional_pool import fractional_avg_pool as fractional_avg_pool
+from ir.ops.fractional_pool import fractional_max_pool as fractional_max_pool
 from ir.ops.loss import log_poisson_loss as log_poisson_loss
 from ir.ops.loss import sigmoid_cross_entropy_with_logits as sigmoid_cross_entropy_with_logits
 from ir.ops.loss import softmax_cross_entropy_with_logits as softmax_cross_entropy_with_logits

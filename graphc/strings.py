@@ -7,6 +7,25 @@ import typing as _typing
 from graphc.tools import missing as _missing
 
 from ir.ops.printing import string_format as format
+from ir.ops.strings import as_string as as_string
+from ir.ops.strings import reduce_join as reduce_join
+from ir.ops.strings import string_join as join
+from ir.ops.strings import string_length as length
+from ir.ops.strings import string_lower as lower
+from ir.ops.strings import string_strip as strip
+from ir.ops.strings import string_to_hash_bucket as to_hash_bucket
+from ir.ops.strings import string_to_hash_bucket_fast as to_hash_bucket_fast
+from ir.ops.strings import string_to_hash_bucket_strong as to_hash_bucket_strong
+from ir.ops.strings import string_to_number as to_number
+from ir.ops.strings import string_upper as upper
+from ir.ops.strings import substr as substr
+from ir.ops.strings import unsorted_segment_join as unsorted_segment_join
+from ir.ops.strings_split import strings_split as split
+from ir.ops.strings_unicode import unicode_decode as unicode_decode
+from ir.ops.strings_unicode import unicode_decode_with_offsets as unicode_decode_with_offsets
+from ir.ops.strings_unicode import unicode_encode as unicode_encode
+from ir.ops.strings_unicode import unicode_script as unicode_script
+from ir.ops.strings_unicode import unicode_transcode as unicode_transcode
 
 if not _typing.TYPE_CHECKING:
 

@@ -155,6 +155,10 @@ from ir.dtypes import uint64 as uint64
 from ir.dtypes import uint8 as uint8
 from ir.dtypes import variant as variant
 from ir.errors import OpError as OpError
+from ir.functional import foldl as foldl
+from ir.functional import foldr as foldr
+from ir.functional import map_fn as map_fn
+from ir.functional import scan as scan
 from ir.gradients import AggregationMethod as AggregationMethod
 from ir.gradients import UnconnectedGradients as UnconnectedGradients
 from ir.gradients import custom_gradient as custom_gradient
@@ -332,6 +336,9 @@ from ir.ops.linalg import matrix_inverse as matrix_inverse
 from ir.ops.linalg import matrix_solve as matrix_solve
 from ir.ops.linalg import matrix_transpose as matrix_transpose
 from ir.ops.linalg import matrix_triangular_solve as matrix_triangular_solve
+from ir.ops.linalg_functions import cholesky_solve as cholesky_solve
+from ir.ops.linalg_functions import matrix_solve_ls as matrix_solve_ls
+from ir.ops.linalg_functions import norm as norm
 from ir.ops.matmul import matmul as matmul
 from ir.ops.matmul import sparse_matmul as sparse_matmul
 from ir.ops.matrix_functions import matrix_square_root as matrix_square_root
@@ -345,6 +352,7 @@ from ir.ops.padding import roll as roll
 from ir.ops.partition import boolean_mask as boolean_mask
 from ir.ops.partition import dynamic_partition as dynamic_partition
 from ir.ops.partition import dynamic_stitch as dynamic_stitch
+from ir.ops.partition import repeat as repeat
 from ir.ops.partition import setdiff1d as setdiff1d
 from ir.ops.partition import unique as unique
 from ir.ops.partition import unique_with_counts as unique_with_counts
@@ -403,6 +411,7 @@ from ir.ops.sparse import sparse_tensor_to_dense as sparse_tensor_to_dense
 from ir.ops.sparse import sparse_to_dense as sparse_to_dense
 from ir.ops.sparse_api import add as sparse_add
 from ir.ops.sparse_api import concat_sparse as sparse_concat
+from ir.ops.sparse_api import convert_to_tensor_or_sparse_tensor as convert_to_tensor_or_sparse_tensor
 from ir.ops.sparse_api import edit_distance as edit_distance
 from ir.ops.sparse_api import fill_empty_rows as sparse_fill_empty_rows
 from ir.ops.sparse_api import mask as sparse_mask
@@ -441,6 +450,18 @@ from ir.ops.spectral import ifft2d as ifft2d
 from ir.ops.spectral import ifft3d as ifft3d
 from ir.ops.statistics import count_nonzero as count_nonzero
 from ir.ops.statistics import reduce_logsumexp as reduce_logsumexp
+from ir.ops.strings import as_string as as_string
+from ir.ops.strings import decode_base64 as decode_base64
+from ir.ops.strings import encode_base64 as encode_base64
+from ir.ops.strings import reduce_join as reduce_join
+from ir.ops.strings import string_join as string_join
+from ir.ops.strings import string_strip as string_strip
+from ir.ops.strings import string_to_hash_bucket as string_to_hash_bucket
+from ir.ops.strings import string_to_hash_bucket_fast as string_to_hash_bucket_fast
+from ir.ops.strings import string_to_hash_bucket_strong as string_to_hash_bucket_strong
+from ir.ops.strings import string_to_number as string_to_number
+from ir.ops.strings import substr as substr
+from ir.ops.strings_split import string_split as string_split
 from ir.ops.trigonometric import acos as acos
 from ir.ops.trigonometric import acosh as acosh
 from ir.ops.trigonometric import asin as asin
@@ -479,6 +500,8 @@ from ir.shapes import TensorShape as TensorShape
 from ir.shapes import dimension_at_index as dimension_at_index
 from ir.shapes import dimension_value as dimension_value
 from ir.sparse_tensor import SparseTensor as SparseTensor
+from ir.sparse_tensor import SparseTensorValue as SparseTensorValue
+from ir.static import constant_value as get_static_value
 from ir.tensor import Operation as Operation
 from ir.tensor import Tensor as Tensor
 from ir.tensor_array import TensorArray as TensorArray

@@ -8,6 +8,7 @@ from graphc.tools import missing as _missing
 
 from ir.graphdef.tensor_util import make_ndarray as make_ndarray
 from ir.graphdef.tensor_util import make_tensor_proto as make_tensor_proto
+from ir.static import constant_value as constant_value
 
 if not _typing.TYPE_CHECKING:
 
