@@ -66,7 +66,8 @@ def op(
         d.static_fn = static if callable(static) else None
         d.api = _words(api)
         TABLE[name] = d
-        positional = tuple(p for p in opdefs.inspect.signature(fn).parameters if p != "state")
+        signature = opdefs.inspect.signature(fn)
+        positional = tuple(p for p in signature.parameters if p != "state")
         result = _result_of(d)
 
         @functools.wraps(fn)
@@ -80,6 +81,8 @@ def op(
                 given[k] = v
             return result(create(d, given, given.pop("name", None)))
 
+        if "state" in signature.parameters:  # the body's alone
+            call.__signature__ = signature.replace(parameters=[signature.parameters[p] for p in positional])  # pyright: ignore[reportAttributeAccessIssue]
         d.public = call
         return cast(F, call)
 
