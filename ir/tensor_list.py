@@ -103,6 +103,8 @@ class TensorList:
 
     def plus(self, other: "TensorList") -> "TensorList":
         """The element-wise sum of two lists of one length."""
+        if not isinstance(other, TensorList):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return other.plus(self)  # the form that compiled loops carry
         if len(self.items) != len(other.items):
             raise ValueError(f"cannot add lists of {len(self.items)} and {len(other.items)} elements")
         items: list[Any] = []

@@ -44,7 +44,7 @@ class Lazy:
 
     def __init__(self, request: pytest.FixtureRequest, function: str, compute: Any) -> None:
         items = [i for i in request.session.items if getattr(i, "originalname", "") == function and hasattr(i, "callspec")]
-        self.selected = sorted(i.callspec.params["index"] for i in items)
+        self.selected = sorted(i.callspec.params["index"] for i in items if "index" in i.callspec.params)
         self.compute = compute
         self.found: dict[int, Any] = {}
 

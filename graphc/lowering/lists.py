@@ -14,6 +14,7 @@ from jax import lax
 from ir.dtypes import DType
 from ir.optional_value import Optional
 from ir.shapes import Dims
+from ir.static import NeedsValue
 from ir.tensor_list import TensorList
 
 #: the trip counts, or guesses at them, of the loops being traced, outermost first: a list gets the product of
@@ -123,6 +124,12 @@ class DeviceList:
         storage = jax.tree.map(lambda s, x: lax.dynamic_update_index_in_dim(s, x.astype(s.dtype), index, 0), made.storage, element)
         return made._with(storage, made.count)
 
+    def resized(self, size: int) -> "DeviceList":
+        """The list cut, or filled up with zeros, to `size` elements."""
+        fit = lambda s: s[:size] if s.shape[0] >= size else jnp.pad(s, [(0, size - s.shape[0])] + [(0, 0)] * (s.ndim - 1))  # noqa: E731
+        storage = jax.tree.map(fit, self.storage)
+        return DeviceList(storage, np.array(size, np.int32), self.over, size, self.dtype, self.dims, self.adds, self.depth)
+
     def put(self, index: Any, element: Any) -> "DeviceList":
         """The list with one element set, or added to."""
         if not self.adds:
@@ -164,14 +171,23 @@ class DeviceList:
 
     def pop(self, dims: Dims = None) -> tuple["DeviceList", Any]:
         """The list without its last element, and that element."""
-        last = self.count - 1
+        last = np.asarray(self.count - 1) if isinstance(self.count, np.ndarray) else self.count - 1
         return self._with(self.storage, last), self.get(jnp.maximum(last, 0), dims)
 
     def stack(self, dims: Dims = None) -> Any:
         """The storage up to the count, which must be the whole of it."""
         if self.storage is None:
             return jnp.zeros((self.size or 0, *element_dims(self, dims)), self.dtype.np_dtype)
+        if isinstance(self.count, np.ndarray) and int(self.count) < self.storage.shape[0]:
+            return self.storage[: int(self.count)]
         return self.storage
+
+    def one_by_one(self) -> TensorList:
+        """The same list with its elements one by one, when their number is known. Raises NeedsValue when it is not."""
+        if not isinstance(self.count, np.ndarray):
+            raise NeedsValue("input_handle")
+        items = [jax.tree.map(lambda s, i=i: s[i], self.storage) for i in range(int(self.count))]
+        return TensorList(self.dtype, self.dims, items, -1, self.adds, False, self.depth)
 
     def to_host(self) -> TensorList:
         """The same list with its elements one by one, as NumPy arrays."""

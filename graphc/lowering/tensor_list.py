@@ -84,7 +84,7 @@ def length(input_handle: Any, name: Any = None) -> Any:
 def resize(input_handle: Any, size: Any, name: Any = None) -> Any:
     if isinstance(input_handle, TensorList):
         return _host("TensorListResize", input_handle, size)
-    raise NotImplementedError("resizing a list inside a compiled loop")
+    return input_handle.resized(int(size))
 
 
 @lowers("TensorListGather")
@@ -126,3 +126,9 @@ def concat(input_handle: Any, element_shape: Any, leading_dims: Any, element_dty
     full = input_handle.stack(_dims(element_shape))
     lengths = np.full((full.shape[0],), full.shape[1], np.int64)
     return jnp.reshape(full, (full.shape[0] * full.shape[1], *full.shape[2:])), lengths
+
+
+@lowers("TensorListConcatLists")
+def concat_lists(input_a: Any, input_b: Any, element_dtype: Any, name: Any = None) -> Any:
+    parts = [p if isinstance(p, TensorList) else p.one_by_one() for p in (input_a, input_b)]
+    return _host("TensorListConcatLists", *parts, element_dtype)
