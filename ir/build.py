@@ -194,8 +194,7 @@ def finish(d: OpDef, graph: Graph, name: str, tensors: tuple[Tensor, ...], attrs
     """Infers the shapes of the outputs and appends the operation; everything else is settled."""
     types = d.output_types(attrs)
     shapes = infer_shapes(d, tensors, attrs, len(types), name)
-    op = graph.append(d, tensors, attrs, name, list(zip(types, shapes, strict=True)))
-    return op
+    return graph.append(d, tensors, attrs, name, list(zip(types, shapes, strict=True)))
 
 
 def infer_shapes(d: OpDef, tensors: tuple[Tensor, ...], attrs: dict[str, Any], count: int, name: str) -> list[Dims]:

@@ -63,11 +63,11 @@ def test_names_modules_and_values(tmp_path: Path) -> None:
 
 
 def test_a_docstring_is_kept(tmp_path: Path) -> None:
-    root = tree(tmp_path, ir__ops__math="__exports__ = {'math.e': 'E'}\nE = 2.7\n")
-    write(root)
-    path = root / "graphc" / "math.py"
-    path.write_text(path.read_text().replace('"""The names of tf.math."""', '"""Mathematics."""'))
-    assert '"""Mathematics."""' in write(root)["graphc/math.py"]
+    root = tree(tmp_path, ir__ops__math="__exports__ = {'numbers.e': 'E', 'math.e': 'E'}\nE = 2.7\n")
+    assert '"""tf.math: arithmetic, functions, reductions."""' in write(root)["graphc/math.py"]
+    path = root / "graphc" / "numbers.py"
+    path.write_text(path.read_text().replace('"""The names of tf.numbers."""', '"""Mathematics."""'))
+    assert '"""Mathematics."""' in write(root)["graphc/numbers.py"]
 
 
 def test_one_name_twice_is_an_error(tmp_path: Path) -> None:

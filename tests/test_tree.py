@@ -15,9 +15,10 @@ CODE = {n: s for n, s in FOUND.items() if s.path.name != "__init__.py"}
 LAYERS = [
     ["ir.errors", "ir.dtypes", "ir.shapes", "ir.location", "ir.stacks", "ir.device", "ir.xp", "ir.philox", "ir.tensor_list", "ir.optional_value"],
     ["ir.tensor", "ir.graph", "ir.indexed_slices", "ir.function", "ir.funcref"],
-    ["ir.opdef", "ir.static", "ir.infer", "ir.convert", "ir.build", "ir.scopes", "ir.random_seed", "ir.sparse_tensor"],
+    ["ir.opdef", "ir.static", "ir.infer", "ir.convert", "ir.build", "ir.scopes", "ir.random_seed", "ir.sparse_tensor",
+     "ir.nest", "ir.func_graph", "ir.functionalize", "ir.backprop_source"],
     ["ir.ops"],
-    ["ir.operators", "ir.backprop", "ir.func_graph", "ir.control_gradients", "ir.gradients"],
+    ["ir.operators", "ir.tensor_array", "ir.control_flow", "ir.functional", "ir.backprop", "ir.control_gradients", "ir.gradients"],
     ["ir"],
     ["graphc.release", "graphc.platform"],
     ["graphc.lowering"],
@@ -27,7 +28,7 @@ LAYERS = [
     ["graphc.layers", "graphc.rnn", "graphc.losses", "graphc.metrics", "graphc.data", "graphc.train", "graphc.image", "graphc.summary"],
     ["graphc.keras", "graphc.estimator", "graphc.contrib"],
     ["graphc"],
-]
+]  # fmt: skip
 MAY_NAME_JAX = ("graphc.lowering", "graphc.runtime", "graphc.parallel")
 LONGEST_FILE = 800
 LONGEST_FUNCTION = 60
