@@ -73,7 +73,9 @@ from ir.ops import printing as _ops_printing
 from ir.ops import quantize as _ops_quantize
 from ir.ops import random as _ops_random
 from ir.ops import reduce as _ops_reduce
+from ir.ops import regex as _ops_regex
 from ir.ops import resize as _ops_resize
+from ir.ops import rnn_block as _ops_rnn_block
 from ir.ops import scatter as _ops_scatter
 from ir.ops import scatter_util as _ops_scatter_util
 from ir.ops import segment as _ops_segment
@@ -91,6 +93,7 @@ from ir.ops import spectral as _ops_spectral
 from ir.ops import state as _ops_state
 from ir.ops import statistics as _ops_statistics
 from ir.ops import strings as _ops_strings
+from ir.ops import strings_regex as _ops_strings_regex
 from ir.ops import strings_split as _ops_strings_split
 from ir.ops import strings_unicode as _ops_strings_unicode
 from ir.ops import tensor_array as _ops_tensor_array
@@ -129,6 +132,7 @@ from graphc.lowering import namespace as _lowering_namespace
 from graphc.lowering import pool as _lowering_pool
 from graphc.lowering import random as _lowering_random
 from graphc.lowering import reduce as _lowering_reduce
+from graphc.lowering import rnn_block as _lowering_rnn_block
 from graphc.lowering import slicing as _lowering_slicing
 from graphc.lowering import sorting as _lowering_sorting
 from graphc.lowering import special as _lowering_special
@@ -596,6 +600,7 @@ from ir.ops.strings import string_to_hash_bucket_fast as string_to_hash_bucket_f
 from ir.ops.strings import string_to_hash_bucket_strong as string_to_hash_bucket_strong
 from ir.ops.strings import string_to_number as string_to_number
 from ir.ops.strings import substr as substr
+from ir.ops.strings_regex import regex_replace as regex_replace
 from ir.ops.strings_split import string_split as string_split
 from ir.ops.trigonometric import acos as acos
 from ir.ops.trigonometric import acosh as acosh

@@ -20,6 +20,8 @@ from ir.ops.strings import string_to_number as to_number
 from ir.ops.strings import string_upper as upper
 from ir.ops.strings import substr as substr
 from ir.ops.strings import unsorted_segment_join as unsorted_segment_join
+from ir.ops.strings_regex import regex_full_match as regex_full_match
+from ir.ops.strings_regex import regex_replace as regex_replace
 from ir.ops.strings_split import strings_split as split
 from ir.ops.strings_unicode import unicode_decode as unicode_decode
 from ir.ops.strings_unicode import unicode_decode_with_offsets as unicode_decode_with_offsets

@@ -461,6 +461,7 @@ from ir.ops.strings import string_to_hash_bucket_fast as string_to_hash_bucket_f
 from ir.ops.strings import string_to_hash_bucket_strong as string_to_hash_bucket_strong
 from ir.ops.strings import string_to_number as string_to_number
 from ir.ops.strings import substr as substr
+from ir.ops.strings_regex import regex_replace as regex_replace
 from ir.ops.strings_split import string_split as string_split
 from ir.ops.trigonometric import acos as acos
 from ir.ops.trigonometric import acosh as acosh
