@@ -1,4 +1,4 @@
-"""How often a loop runs, when that can be told before it does.
+"""How often a loop runs, and how long its lists become, when that can be told before it does.
 
 A counter that the body changes by a constant, compared with a value that is known: the form of nearly every TF1 loop.
 """
@@ -10,10 +10,11 @@ import numpy as np
 
 from graphc.lowering.values import ABSENT
 from ir.convert import CONST
-from ir.program import Call, Program, Ref
+from ir.program import Call, Node, Program, Ref
 from ir.static import call_body
 
 _COMPARE = {"Less": (1, 0), "LessEqual": (1, 1), "Greater": (-1, 0), "GreaterEqual": (-1, 1)}
+_MOST_SIMULATED = 4096
 
 
 def trip_bound(call: Call, values: Sequence[Any]) -> tuple[int | None, bool]:
@@ -30,39 +31,67 @@ def _bound(cond: Program, body: Program, ref: Ref, values: Sequence[Any]) -> tup
         if a is None or b is None:
             return (b if a is None else a), False
         return min(a, b), exact_a and exact_b
+    if node.op.name in ("Identity", "LoopCond"):
+        return _bound(cond, body, node.inputs[0], values)
     if node.op.name not in _COMPARE:
         return None, False
     sign, inclusive = _COMPARE[node.op.name]
     left, right = node.inputs
     found = _counted(cond, body, left, right, sign, inclusive, values)
-    if found is None:
+    if found[0] is None:
         found = _counted(cond, body, right, left, -sign, inclusive, values)
-    return found, found is not None
+    return found
 
 
-def _counted(cond: Program, body: Program, counter: Ref, limit: Ref, sign: int, inclusive: int, values: Sequence[Any]) -> int | None:
-    """The trip count of `counter < limit` (sign 1) or `counter > limit` (sign -1)."""
+def _counted(cond: Program, body: Program, counter: Ref, limit: Ref, sign: int, inclusive: int, values: Sequence[Any]) -> tuple[int | None, bool]:
+    """The trip count of `counter < limit` (sign 1) or `counter > limit` (sign -1), and whether it is exact."""
     feeds = {n: i for i, n in enumerate(cond.feeds)}
     i = feeds.get(counter[0])
-    if i is None:
+    found = None if i is None else counter_of(body, i, values)
+    if found is None:
+        return None, False
+    start, step = found
+    end, exact = _limit(cond, body, limit, values, sign)
+    if end is None or step * sign <= 0:
+        return None, False
+    distance = (int(end) - start) * sign + inclusive
+    return max(0, -(-distance // abs(step))), exact
+
+
+def _limit(cond: Program, body: Program, ref: Ref, values: Sequence[Any], sign: int) -> tuple[Any, bool]:
+    """The value of the limit, or what it cannot pass, and whether it is exact."""
+    value = _known(cond, body, ref, values)
+    if value is not None:
+        return value, True
+    node = ref[0]
+    if node.op.name == ("Minimum" if sign > 0 else "Maximum"):
+        parts = [v for v in (_limit(cond, body, r, values, sign)[0] for r in node.inputs) if v is not None]
+        if parts:
+            return (min(parts) if sign > 0 else max(parts)), False
+    return None, False
+
+
+def counter_of(body: Program, index: int, values: Sequence[Any]) -> tuple[int, int] | None:
+    """(start, step) of an argument that the body changes by a constant and whose start is known, else None."""
+    start = values[index]
+    if not isinstance(start, np.ndarray) or start.ndim or start.dtype.kind not in "iu":
         return None
-    start, step, end = values[i], _step(body, i, values), _known(cond, body, limit, values)
-    if not isinstance(start, np.ndarray) or start.ndim or start.dtype.kind not in "iu" or step is None or end is None or step * sign <= 0:
-        return None
-    distance = (int(end) - int(start)) * sign + inclusive
-    return max(0, -(-distance // abs(step)))
+    step = _step(body, index, values)
+    return None if step is None else (int(start), step)
 
 
 def _step(body: Program, index: int, values: Sequence[Any]) -> int | None:
     """The constant that the body adds to its argument `index`."""
     node = body.fetches[index][0]
     feed = (body.feeds[index], 0)
+    while node.op.name == "Identity":
+        node = node.inputs[0][0]
     if node.op.name not in ("AddV2", "Add", "Sub") or feed not in node.inputs:
         return None
     a, b = node.inputs
     other = b if a == feed else a
     value = _known(body, body, other, values)
-    if value is None or (node.op.name == "Sub" and a != feed):
+    if value is None or value.ndim or (node.op.name == "Sub" and a != feed):
         return None
     return -int(value) if node.op.name == "Sub" else int(value)
 
@@ -76,9 +105,68 @@ def _known(program: Program, body: Program, ref: Ref, values: Sequence[Any], dep
         if feed is node:
             invariant = body.fetches[i] == (body.feeds[i], 0)
             return values[i] if invariant and isinstance(values[i], np.ndarray) and values[i] is not ABSENT else None
-    if depth > 8 or not node.op.effects.pure or node.op.primitive or node.op.body is None or node.attrs.get("call"):
+    if depth > 8 or not _computable(node):
         return None
     args = [_known(program, body, r, values, depth + 1) for r in node.inputs]
+    if not args or any(a is None for a in args):
+        return None
+    result = call_body(node.op, args, node.attrs)
+    return np.asarray(result[out] if isinstance(result, tuple) else result)
+
+
+def _computable(node: Node) -> bool:
+    return node.op.effects.pure and not node.op.primitive and node.op.body is not None and not node.attrs.get("call")
+
+
+# -- lists that are made longer as they are written ----------------------------------------------------------
+
+
+def list_counts(body: Program, index: int, values: Sequence[Any], trips: int, start: int) -> list[int] | None:
+    """The lengths, after each iteration, of the list that is argument `index`.
+
+    None unless the body only sets elements at positions that follow from counters, making the list longer.
+    """
+    if trips > _MOST_SIMULATED:
+        return None
+    feed = (body.feeds[index], 0)
+    sizes: list[Ref] = []
+    ref = body.fetches[index]
+    while ref != feed:
+        node = ref[0]
+        if node.op.name == "TensorListResize":
+            sizes.append(node.inputs[1])
+        elif node.op.name not in ("TensorListSetItem", "Identity"):
+            return None
+        ref = node.inputs[0]
+    counters = {n: found for i, n in enumerate(body.feeds) if (found := counter_of(body, i, values)) is not None}
+    fixed = {n: v for n, v, r, f in zip(body.feeds, values, body.fetches, [(n, 0) for n in body.feeds], strict=True) if r == f and isinstance(v, np.ndarray)}
+    counts: list[int] = []
+    count = start
+    for k in range(trips):
+        known: dict[Node, Any] = {n: np.array(s + k * d, np.int32) for n, (s, d) in counters.items()} | fixed
+        for size in reversed(sizes):
+            value = _simulated(size, known, feed, count)
+            if value is None:
+                return None
+            count = int(value)
+        counts.append(count)
+    return counts
+
+
+def _simulated(ref: Ref, known: dict[Node, Any], feed: Ref, count: int) -> Any:
+    node, out = ref
+    if node.op is CONST:
+        return node.attrs["value"]
+    if node in known:
+        return known[node]
+    if node.op.name == "TensorListLength":
+        at = node.inputs[0]
+        while at != feed and at[0].op.name in ("TensorListSetItem", "TensorListResize", "Identity"):
+            at = at[0].inputs[0]
+        return np.array(count, np.int32) if at == feed else None
+    if not _computable(node):
+        return None
+    args = [_simulated(r, known, feed, count) for r in node.inputs]
     if not args or any(a is None for a in args):
         return None
     result = call_body(node.op, args, node.attrs)
