@@ -40,6 +40,11 @@ class OpError(Exception):
         self._message = message
         self._error_code = self.code if error_code is None else error_code
 
+    def locate(self, op: Any) -> None:
+        """Says which `Operation` failed, if that is not known yet."""
+        if self._op is None:
+            self._op = op
+
     @property
     def message(self) -> str:
         """The description of what went wrong."""

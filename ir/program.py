@@ -20,7 +20,10 @@ from ir.tensor import Operation
 
 @dataclass(frozen=True, slots=True)
 class Res:
-    """A thing with state: a variable, a random counter, a table, an output stream."""
+    """A thing with state: a variable, a random counter, an output stream, or a host object such as a table.
+
+    The state of a host object (`dtype` is resource) is the object itself, whatever its version.
+    """
 
     key: str
     kind: str

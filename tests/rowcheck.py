@@ -205,7 +205,7 @@ def _run_halving(batch: Batch, graph: Graph, chosen: list[int]) -> None:
 
 def assert_close(actual: Any, expected: Any, rtol: float, atol: float, what: str) -> None:
     """Asserts equal shapes and close values; strings, integers and booleans must be equal."""
-    a, e = np.asarray(actual), array(expected)
+    a, e = array(actual), array(expected)
     assert a.shape == e.shape, f"{what}: shape {a.shape}, expected {e.shape}"
     if a.dtype == object or e.dtype == object:
         assert a.tolist() == _bytes(e).tolist(), f"{what}: {a.tolist()}, expected {e.tolist()}"

@@ -18,6 +18,7 @@ from graphc.lowering.lists import DeviceList
 from graphc.lowering.table import LOWERINGS
 from graphc.lowering.values import ABSENT, Env, operand
 from ir.dtypes import DType
+from ir.errors import OpError
 from ir.program import Node, Program
 from ir.rewrite.partition import SOURCES
 from ir.shapes import type_str
@@ -67,6 +68,8 @@ def _guarded(node: Node, env: Env, tracing: bool) -> tuple[Any, ...]:
 def _explain(node: Node, e: Exception) -> None:
     if isinstance(e, NeedsHost) or getattr(e, "_graphc_noted", False):
         return
+    if isinstance(e, OpError):
+        e.locate(node.origin)
     operands = ", ".join(type_str(*n.types[i]) for n, i in node.inputs)
     where = node.origin.location_line() if node.origin is not None else ""
     e.add_note(f"while computing {node.name} = {node.op.name}({operands}){', declared at ' + where if where else ''}")
@@ -80,6 +83,8 @@ def _compute(node: Node, args: list[Any]) -> tuple[Any, ...]:
                 return control.evaluate(node, args, _trace_program, True)
             except (NeedsHost, control.ShapeChanges) as e:  # what the body needs, the whole call needs
                 raise NeedsHost(node, str(e)) from None
+    if node.op.effects.host:
+        raise NeedsHost(node, "it runs on the host")
     known = all(isinstance(a, np.ndarray) for a in args)
     if node.op.effects.presence or (known and _stays_numpy(node)):
         return _results(node, _call(node, args, node.op.body))
@@ -186,8 +191,9 @@ def _typed(value: Any, dtype: DType) -> Any:
 def _compute_numpy(node: Node, args: list[Any]) -> tuple[Any, ...]:
     if control.is_call(node):
         return control.evaluate(node, args, _interpret_program, False)
-    if not node.op.primitive and node.op.body is not None:
-        return _results(node, _call(node, [_host(a) for a in args], node.op.body))
+    if node.op.effects.host or (not node.op.primitive and node.op.body is not None):  # a lowering of a host op gets NumPy arrays too
+        body = LOWERINGS.get(node.op.name) if node.op.primitive else node.op.body
+        return _results(node, _call(node, [_host(a) for a in args], body))
     return tuple(np.asarray(v) for v in _single_op(node, args))
 
 

@@ -72,9 +72,15 @@ def _connect(program: Program, segments: list[Segment], level: dict[Node, int]) 
         s.inputs, s.outputs = list(i), list(o)
 
 
+def _acts_on_host(node: Node) -> bool:
+    """Whether the node, or a node of a function that it calls, does something only the host can."""
+    e = node.op.effects
+    return e.host or e.stream is not None or ("call" in node.attrs and any(_acts_on_host(n) for p in node.attrs["call"].programs for n in p.nodes))
+
+
 def _is_host(node: Node) -> bool:
     e = node.op.effects
-    if e.host or e.stream is not None:
+    if _acts_on_host(node):
         return True
     if e.dynamic and not (e.static and all(fully_known(dims) for _, dims in node.types)):
         return True
