@@ -3,7 +3,7 @@
 import numpy as np
 
 from ir.convert import get_default_graph
-from ir.ops import state
+from ir.ops import slicing, state
 from ir.ops.basic import identity
 from ir.ops.layout import zeros
 from tests.rowdef import ErrorRow, Row, integers, normal
@@ -84,6 +84,20 @@ def another_shape(x, y):
         return identity(state.assign_ref(v, y, validate_shape=False))
 
 
+def _sliced(x, y):
+    out = x.copy()
+    out[0, 1:] = y
+    return out
+
+
+def slice_of_ref(v, y):
+    return slicing._strided_slice_assign(v, [0, 1], [0, 3], [1, 1], y, shrink_axis_mask=1)
+
+
+def slice_of_handle(v, y):
+    return slicing._resource_strided_slice_assign(v, [0, 1], [0, 3], [1, 1], y, shrink_axis_mask=1)
+
+
 def keep(v):
     return identity(v)
 
@@ -111,6 +125,8 @@ ROWS = [
     Row("AssignSubVariableOp", handle_after(state.assign_sub_variable_op), [X, Y], np.subtract, forget=False),
     Row("IsVariableInitialized", is_initialized, [normal(2)], lambda x: [np.bool_(False), np.bool_(True)], forget=False),
     Row("VarIsInitializedOp", handle_is_initialized, [normal(2)], lambda x: [np.bool_(False), np.bool_(True)], forget=False),
+    Row("StridedSliceAssign", ref_after(slice_of_ref), [X, normal(2)], _sliced, forget=False),
+    Row("ResourceStridedSliceAssign", handle_after(slice_of_handle), [X, normal(2)], _sliced, forget=False),
     Row("VariableShape", shape_of_handle, [X], lambda x: np.int32([2, 3]), forget=False),
 ]
 
