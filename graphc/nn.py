@@ -21,6 +21,12 @@ from ir.ops.batch_norm import fused_batch_norm as fused_batch_norm
 from ir.ops.blocks import depth_to_space as depth_to_space
 from ir.ops.blocks import space_to_batch as space_to_batch
 from ir.ops.blocks import space_to_depth as space_to_depth
+from ir.ops.candidates import all_candidate_sampler as all_candidate_sampler
+from ir.ops.candidates import compute_accidental_hits as compute_accidental_hits
+from ir.ops.candidates import fixed_unigram_candidate_sampler as fixed_unigram_candidate_sampler
+from ir.ops.candidates import learned_unigram_candidate_sampler as learned_unigram_candidate_sampler
+from ir.ops.candidates import log_uniform_candidate_sampler as log_uniform_candidate_sampler
+from ir.ops.candidates import uniform_candidate_sampler as uniform_candidate_sampler
 from ir.ops.clip import l2_loss as l2_loss
 from ir.ops.conv import bias_add as bias_add
 from ir.ops.conv import conv2d as conv2d
@@ -88,6 +94,8 @@ from ir.ops.pool import max_pool2d as max_pool2d
 from ir.ops.pool import max_pool3d as max_pool3d
 from ir.ops.pool import max_pool_v2 as max_pool_v2
 from ir.ops.pool import max_pool_with_argmax as max_pool_with_argmax
+from ir.ops.sampled_loss import nce_loss as nce_loss
+from ir.ops.sampled_loss import sampled_softmax_loss as sampled_softmax_loss
 from ir.ops.sorting import in_top_k as in_top_k
 from ir.ops.sorting import top_k as top_k
 from ir.ops.sparse_embedding import embedding_lookup_sparse as embedding_lookup_sparse

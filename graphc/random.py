@@ -6,6 +6,11 @@ import typing as _typing
 
 from graphc.tools import missing as _missing
 
+from ir.ops.candidates import all_candidate_sampler as all_candidate_sampler
+from ir.ops.candidates import fixed_unigram_candidate_sampler as fixed_unigram_candidate_sampler
+from ir.ops.candidates import learned_unigram_candidate_sampler as learned_unigram_candidate_sampler
+from ir.ops.candidates import log_uniform_candidate_sampler as log_uniform_candidate_sampler
+from ir.ops.candidates import uniform_candidate_sampler as uniform_candidate_sampler
 from ir.ops.random import categorical as categorical
 from ir.ops.random import multinomial as multinomial
 from ir.ops.random import random_gamma as gamma

@@ -6,6 +6,7 @@ import typing as _typing
 
 from graphc.tools import missing as _missing
 
+from graphc.io.checkpoint_reader import NewCheckpointReader as NewCheckpointReader
 from graphc.train.adadelta import AdadeltaOptimizer as AdadeltaOptimizer
 from graphc.train.adagrad import AdagradDAOptimizer as AdagradDAOptimizer
 from graphc.train.adagrad import AdagradOptimizer as AdagradOptimizer
