@@ -55,7 +55,8 @@ def main() -> float:
                 print(f"epoch {epoch + 1:3d}  training loss {np.mean(losses):.4f}  validation loss {held_out:.4f}  accuracy {correct:.2%}")
         correct = sess.run(accuracy, {x: test_x, y: test_y})
         steps = sess.run(global_step)
-    print(f"accuracy {correct:.2%} on {len(test_x)} held-out digits after {steps} steps, {time.time() - start:.1f} s, {tf.runtime_counters().compilations} compilations")
+    compiled = tf.runtime_counters().compilations
+    print(f"accuracy {correct:.2%} on {len(test_x)} held-out digits after {steps} steps, {time.time() - start:.1f} s, {compiled} compilations")
     return float(correct)
 
 

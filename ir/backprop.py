@@ -191,7 +191,7 @@ def _rule(op: Operation) -> Callable[..., Any] | None:
 
 
 def _listed(op: Operation, grads: Any) -> list[Any]:
-    out = list(grads) if isinstance(grads, (list, tuple)) else [grads]  # pyright: ignore[reportUnknownArgumentType]
+    out = list(grads) if isinstance(grads, (list, tuple)) else [grads]
     if len(out) != len(op.inputs):
         raise ValueError(f"Num gradients {len(out)} generated for op {op.signature()} do not match num inputs {len(op.inputs)}")
     return out

@@ -125,13 +125,16 @@ def _agree(names: Sequence[str], branches: Sequence[FuncGraph], results: Sequenc
             if x.dtype.base_dtype is not y.dtype.base_dtype:
                 raise TypeError(
                     f"Outputs of {names[0]} and {name} must have the same type: output {i} is {type_str(x.dtype, x.dims)} ({x.name}, "
-                    f"at {x.op.location_line() or 'an unknown line'}) and {type_str(y.dtype, y.dims)} ({y.name}, at {y.op.location_line() or 'an unknown line'})"
+                    f"at {x.op.location_line() or 'an unknown line'}) and {type_str(y.dtype, y.dims)} ({y.name}, "
+                    f"at {y.op.location_line() or 'an unknown line'})"
                 )
             shapes[i] = _join(shapes[i], y.dims)
     return shapes
 
 
-def _branching(kind: str, selector: Any, key: str, branches: Sequence[FuncGraph], shapes: list[Dims], funcs: Callable[[list[FuncRef]], dict[str, Any]], name: str) -> list[Tensor]:
+def _branching(
+    kind: str, selector: Any, key: str, branches: Sequence[FuncGraph], shapes: list[Dims], funcs: Callable[[list[FuncRef]], dict[str, Any]], name: str
+) -> list[Tensor]:
     graph = get_default_graph()
     captured = _captured(branches)
     refs = [_finish(graph, f"{name}_{b.name}".replace("/", "_"), b, captured) for b in branches]

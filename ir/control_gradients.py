@@ -19,7 +19,7 @@ from ir.funcref import FuncRef
 from ir.function import Function, FunctionBody
 from ir.graph import Graph
 from ir.opdef import TABLE
-from ir.ops import control  # noqa: F401  (defines the op types)
+from ir.ops import control  # defines the op types
 from ir.ops.compare import greater
 from ir.ops.layout import zeros, zeros_like
 from ir.ops.optional import optional_from_value, optional_get_value, optional_none
@@ -162,7 +162,7 @@ class _BranchGradient:
         for b, g in enumerate(graphs):
             g.outputs = [self._result(b, g, results, j) for j in kept]
         outs = self._append(graphs)
-        grads = [None] * len(self.op.inputs)
+        grads: list[Tensor | None] = [None] * len(self.op.inputs)
         for j, t in zip(kept, outs, strict=True):
             grads[self.wanted[j] + (1 if self.selects else 0)] = t
         return grads
@@ -200,7 +200,7 @@ class _BranchGradient:
 
     def _append(self, graphs: Sequence[_GradGraph]) -> list[Tensor]:
         self._hand_over()
-        inputs: list[Tensor] = [dy for _, dy in self.outs if dy is not None]
+        inputs: list[Tensor] = [dy for _, dy in self.outs]
         for key, inner in self.operands.items():
             source = self.args[key[1]] if key[0] == "arg" else _handed[self.op][key[1:]]
             inputs.append(source)
@@ -368,6 +368,9 @@ class _LoopGradient:
 def _argument(graph: Graph, dtype: DType, dims: Dims, name: str) -> Tensor:
     op = graph.append(TABLE["Placeholder"], (), {"dtype": dtype, "shape": TensorShape(dims)}, graph.unique_name(name), [(dtype, dims)])
     return op.outputs[0]
+
+
+__all__ = ["control", "symbolic_gradient"]
 
 
 # -- functions of the library ------------------------------------------------------------------------------

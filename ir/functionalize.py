@@ -15,8 +15,8 @@ from ir.convert import add_constant
 from ir.dtypes import DType, int32
 from ir.errors import InvalidArgumentError
 from ir.func_graph import FuncGraph, add_to_library
-from ir.function import Function, FunctionBody
 from ir.funcref import FuncRef
+from ir.function import Function, FunctionBody
 from ir.graph import Graph
 from ir.opdef import TABLE
 from ir.shapes import Dims, TensorShape
@@ -124,7 +124,9 @@ def _in_order(ops: Iterable[Operation]) -> list[Operation]:
     return out
 
 
-def hidden(graph: Graph, kind: str, name: str, inputs: Sequence[Tensor], attrs: dict[str, Any], outputs: Sequence[tuple[DType, Dims]], like: Operation) -> Operation:
+def hidden(
+    graph: Graph, kind: str, name: str, inputs: Sequence[Tensor], attrs: dict[str, Any], outputs: Sequence[tuple[DType, Dims]], like: Operation
+) -> Operation:
     """Makes an operation that is not in the graph's list."""
     op = Operation(graph, TABLE[kind], like.id, name, tuple(inputs), attrs, like.location)
     op.outputs = [Tensor(op, i, d, dims) for i, (d, dims) in enumerate(outputs)]

@@ -36,8 +36,9 @@ def _like(structure: Any, children: list[Any]) -> Any:
     if isinstance(structure, Mapping):
         new = dict(zip(_sorted_keys(structure), children, strict=True))
         ordered = [(k, new[k]) for k in structure]
-        if hasattr(structure, "default_factory"):
-            return kind(structure.default_factory, ordered)
+        factory = getattr(structure, "default_factory", None)
+        if factory is not None:
+            return kind(factory, ordered)
         return kind(ordered)
     if hasattr(structure, "_fields") or hasattr(kind, "__attrs_attrs__"):
         return kind(*children)
@@ -93,12 +94,14 @@ def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True, expa
     if not is_nested(nest1):
         return
     if check_types and type(nest1) is not type(nest2) and not (isinstance(nest1, Mapping) and isinstance(nest2, Mapping)):
-        raise TypeError(f"The two structures don't have the same sequence type. First structure has type {type(nest1)}, while second structure has type {type(nest2)}.")
+        kinds = f"First structure has type {type(nest1)}, while second structure has type {type(nest2)}."
+        raise TypeError(f"The two structures don't have the same sequence type. {kinds}")
     if isinstance(nest1, Mapping) and set(nest1) != set(nest2):
         raise ValueError(f"The two dictionaries don't have the same set of keys. First: {list(nest1)}, second: {list(nest2)}")
     a, b = _children(nest1), _children(nest2)
     if len(a) != len(b):
-        raise ValueError(f"The two structures don't have the same number of elements. First structure ({len(a)}): {nest1!r}. Second structure ({len(b)}): {nest2!r}")
+        both = f"First structure ({len(a)}): {nest1!r}. Second structure ({len(b)}): {nest2!r}"
+        raise ValueError(f"The two structures don't have the same number of elements. {both}")
     for x, y in zip(a, b, strict=True):
         assert_same_structure(x, y, check_types)
 

@@ -176,7 +176,7 @@ def _flattened(out: Any) -> list[Any]:
 
 def _typed(value: Any, dtype: DType) -> Any:
     want = dtype.np_dtype
-    if want == object:
+    if want.hasobject:
         return value if isinstance(value, np.ndarray) or not isinstance(value, (bytes, str)) else np.array(value, dtype=object)
     if getattr(value, "dtype", None) == want:
         return value if not isinstance(value, np.generic) else np.asarray(value)

@@ -54,4 +54,5 @@ def random_shuffle(value: Array, seed: int, seed2: int, name: Any = None, *, sta
 def random_gamma_grad(alpha: Array, sample: Array, name: Any = None) -> Array:
     """XLA's approximation of the implicit derivative."""
     shape = np.broadcast_shapes(alpha.shape, sample.shape)
-    return lax.random_gamma_grad(xp.broadcast_to(alpha, shape), xp.broadcast_to(sample, shape))
+    derivative: Any = lax.random_gamma_grad  # its declared signature names a dtype that it does not take
+    return derivative(xp.broadcast_to(alpha, shape), xp.broadcast_to(sample, shape))

@@ -81,7 +81,10 @@ def _to_numpy(tensor: Tensor, value: Any, dtype: DType) -> Any:
         if isinstance(value, int) and not isinstance(value, bool) and dtype.is_integer:
             info = np.iinfo(dtype.np_dtype)
             if not info.min <= value <= info.max:
-                raise TypeError(f"Type of feed value {value} with type int is not compatible with Tensor type {dtype.as_numpy_dtype}. Try explicitly setting the type of the feed tensor to a larger type (e.g. int64).")
+                raise TypeError(
+                    f"Type of feed value {value} with type int is not compatible with Tensor type {dtype.as_numpy_dtype}. "
+                    "Try explicitly setting the type of the feed tensor to a larger type (e.g. int64)."
+                )
         array = np.asarray(value)
         if array.dtype == object or array.dtype.kind in "SU":
             return np.asarray(value, dtype=dtype.np_dtype)

@@ -37,7 +37,9 @@ class FetchPlan:
 
     def _plan(self, fetch: Any) -> Build:
         if fetch is None:
-            raise TypeError(f"Fetch argument {fetch!r} has invalid type {type(fetch).__name__}, must be a string or Tensor. (Can not convert a NoneType into a Tensor or Operation.)")
+            raise TypeError(
+                "Fetch argument None has invalid type NoneType, must be a string or Tensor. (Can not convert a NoneType into a Tensor or Operation.)"
+            )
         if isinstance(fetch, (list, tuple)) and not hasattr(fetch, "_as_graph_element"):
             parts = [self._plan(f) for f in fetch]
             if hasattr(fetch, "_fields"):

@@ -271,7 +271,7 @@ class Runner:
         """Returns the program compiled for `device`, which need not be there, for feeds of these types."""
         self.require_states()
         if not self.single:
-            raise InvalidArgumentError(None, None, f"{self.name} has parts that run on the host; only a program that is one device program compiles ahead of time")
+            raise InvalidArgumentError(None, None, f"{self.name} has parts that run on the host; only what is one device program compiles ahead of time")
         with self.store.lock:
             bound = self._bind(feeds)
         return compile_plan(bound.plan, bound.states, [feeds[i] for i in bound.inputs], device).compiled

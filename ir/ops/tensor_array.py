@@ -28,7 +28,7 @@ def tensor_array(
     identical_element_shapes: bool = False, tensor_array_name: str = "", name: str | None = None,
 ) -> Any:  # fmt: skip
     """An array of `size` tensors."""
-    n = int(size)  # pyright: ignore[reportArgumentType]
+    n = int(size)
     if n < 0:
         raise ValueError(f"Size should be >= 0, got {n}")
     return np.zeros((), np.float32), TensorList(dtype, dims_of(element_shape), (None,) * n, n, False, dynamic_size)
@@ -117,7 +117,7 @@ def tensor_array_close(handle: Resource, name: str | None = None) -> Any:
 @op("StackV2", scalar, out="handle: resource", creates="stack", stateful=True, static="max_size")
 def stack_v2(max_size: Int32, elem_type: Type, stack_name: str = "", name: str | None = None) -> Any:
     """An empty stack of tensors; `max_size` is negative when there is no bound."""
-    return TensorList(elem_type, None, (), int(max_size))  # pyright: ignore[reportArgumentType]
+    return TensorList(elem_type, None, (), int(max_size))
 
 
 @op("StackPushV2", lambda c: c.dims(1), out="output: T", writes="handle", T=ANY)
@@ -150,7 +150,7 @@ def _grad_array(op: Operation, flow: Tensor) -> Any:
 
 @grad("TensorArrayReadV3")
 def _(op: Operation, dy: Tensor) -> Any:
-    handle, index, flow = op.inputs
+    _, index, flow = op.inputs
     g = _grad_array(op, flow)
     return None, None, tensor_array_write(g.grad_handle, index, dy, g.flow_out)
 

@@ -48,13 +48,13 @@ def _stated(c: Infer, index: int) -> Dims:
 @op("EmptyTensorList", scalar, out="handle: variant", static="element_shape max_num_elements", element_dtype=ANY, shape_type=INDEX)
 def empty_tensor_list(element_shape: ShapeType, max_num_elements: Int32, element_dtype: Type, name: str | None = None) -> Tensor:
     """An empty list of tensors of a shape and type; `max_num_elements` is -1 when there is no bound."""
-    return TensorList(element_dtype, as_dims(element_shape), (), int(max_num_elements))  # pyright: ignore[reportReturnType, reportArgumentType]
+    return TensorList(element_dtype, as_dims(element_shape), (), int(max_num_elements))  # pyright: ignore[reportReturnType]
 
 
 @op("TensorListReserve", scalar, out="handle: variant", static="element_shape num_elements", element_dtype=ANY, shape_type=INDEX)
 def tensor_list_reserve(element_shape: ShapeType, num_elements: Int32, element_dtype: Type, name: str | None = None) -> Tensor:
     """A list of `num_elements` tensors, none of them set: they read as zeros."""
-    n = int(num_elements)  # pyright: ignore[reportArgumentType]
+    n = int(num_elements)
     if n < 0:
         raise ValueError(f"num_elements must not be negative, got {n}")
     return TensorList(element_dtype, as_dims(element_shape), (None,) * n, n)  # pyright: ignore[reportReturnType]
@@ -80,17 +80,19 @@ def tensor_list_pop_back(input_handle: Variant, element_shape: Int32, element_dt
 @op("TensorListGetItem", _element(2), out="item: element_dtype", element_dtype=ANY)
 def tensor_list_get_item(input_handle: Variant, index: Int32, element_shape: Int32, element_dtype: Type, name: str | None = None) -> Tensor:
     """Element number `index`; zeros when it was never set."""
-    i = int(index)  # pyright: ignore[reportArgumentType]
+    i = int(index)
     if not 0 <= i < len(input_handle.items):
         raise ValueError(f"Trying to access element {i} in a list with {len(input_handle.items)} elements.")
-    found = input_handle.items[i]
-    return np.zeros(input_handle.shape_of_elements(as_dims(element_shape)), input_handle.dtype.np_dtype) if found is None else found
+    found: Any = input_handle.items[i]
+    if found is None:
+        found = np.zeros(input_handle.shape_of_elements(as_dims(element_shape)), input_handle.dtype.np_dtype)
+    return found
 
 
 @op("TensorListSetItem", scalar, out="output_handle: variant", element_dtype=ANY)
 def tensor_list_set_item(input_handle: Variant, index: Int32, item: Element, name: str | None = None) -> Tensor:
     """The list with element number `index` replaced by `item`."""
-    i, items = int(index), list(input_handle.items)  # pyright: ignore[reportArgumentType]
+    i, items = int(index), list(input_handle.items)
     if not 0 <= i < len(items):
         raise ValueError(f"Trying to modify element {i} in a list with {len(items)} elements.")
     items[i] = item
@@ -136,7 +138,7 @@ def tensor_list_element_shape(input_handle: Variant, shape_type: Type, name: str
 @op("TensorListResize", scalar, out="output_handle: variant", static="size", stateful=True)
 def tensor_list_resize(input_handle: Variant, size: Int32, name: str | None = None) -> Tensor:
     """The list cut or filled up with unset elements to `size`."""
-    n = int(size)  # pyright: ignore[reportArgumentType]
+    n = int(size)
     items = list(input_handle.items[:n])
     return input_handle.replaced(items + [None] * (n - len(items)))
 
@@ -157,7 +159,7 @@ def tensor_list_gather(input_handle: Variant, indices: Int32, element_shape: Int
 def tensor_list_scatter(tensor: Element, indices: Int32, element_shape: ShapeType, num_elements: Int32, name: str | None = None) -> Tensor:
     """A list with the slices of `tensor` at `indices`; as long as needed when `num_elements` is -1."""
     where = [int(i) for i in np.asarray(indices).reshape(-1)]
-    n = max(int(num_elements), max(where, default=-1) + 1)  # pyright: ignore[reportArgumentType]
+    n = max(int(num_elements), max(where, default=-1) + 1)
     items: list[Any] = [None] * n
     for k, i in enumerate(where):
         items[i] = tensor[k]
@@ -268,7 +270,8 @@ def _(op: Operation, dlist: Tensor) -> Any:
 
 @grad("TensorListGather")
 def _(op: Operation, dtensor: Tensor) -> Any:
-    return tensor_list_scatter(dtensor, op.inputs[1], element_shape(None if dtensor.dims is None else dtensor.dims[1:]), tensor_list_length(op.inputs[0])), None, None
+    dims = element_shape(None if dtensor.dims is None else dtensor.dims[1:])
+    return tensor_list_scatter(dtensor, op.inputs[1], dims, tensor_list_length(op.inputs[0])), None, None
 
 
 @grad("TensorListScatter", "TensorListScatterV2")

@@ -6,6 +6,7 @@ Both sides are fed NumPy batches and fetch the loss. The hand-written side is `j
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -44,7 +45,7 @@ def interleaved(a: Step, b: Step, repeat: int, block: int) -> tuple[float, float
 def initial_weights(widths: list[int]) -> list[tuple[np.ndarray, np.ndarray]]:
     """The same starting point for both sides."""
     random = np.random.RandomState(0)
-    return [((random.randn(i, o) / np.sqrt(i)).astype(np.float32), np.zeros(o, np.float32)) for i, o in zip(widths, widths[1:])]  # noqa: B905
+    return [((random.randn(i, o) / np.sqrt(i)).astype(np.float32), np.zeros(o, np.float32)) for i, o in itertools.pairwise(widths)]
 
 
 def graphc_mlp(widths: list[int], adam: bool, x: np.ndarray, y: np.ndarray) -> tuple[Step, Any]:
