@@ -15,70 +15,10 @@ from ir.build import export, grad, op
 from ir.errors import InvalidArgumentError
 from ir.infer import Infer
 from ir.opdef import Floats, Int64
+from ir.ops.draws import Array, Draw, Words, doubles, integers, without_skew
 from ir.random_seed import get_seed
 from ir.shapes import Dims
 from ir.tensor import Tensor
-
-Array = np.ndarray[Any, Any]
-Draw = Callable[[int], Array]
-
-
-# -- the stream --------------------------------------------------------------------------------------
-
-
-class _Words:
-    """The 32-bit numbers of a stream, as uint64, from the first on."""
-
-    _CHUNK = 256  # blocks of four
-
-    def __init__(self, state: Array) -> None:
-        self.state = state
-        self.held = np.zeros(0, np.uint64)
-        self.blocks = 0
-
-    def peek(self, count: int) -> Array:
-        """The next `count` numbers, which stay."""
-        while len(self.held) < count:
-            more = max(self._CHUNK, (count - len(self.held) + 3) // 4)
-            new = philox.words(philox.advanced(self.state, self.blocks), 4 * more)
-            self.held = np.append(self.held, new.astype(np.uint64))
-            self.blocks += more
-        return self.held[:count]
-
-    def take(self, count: int) -> Array:
-        """The next `count` numbers."""
-        found = self.peek(count)
-        self.held = self.held[count:]
-        return found
-
-
-def _without_skew(values: Array, limit: int, bits: int) -> Array:
-    """`values` modulo `limit`, less those that would favour small results."""
-    if limit & (limit - 1) == 0:
-        return values & np.uint64(limit - 1)
-    rejected = ((1 << bits) - 1) % limit + 1
-    return values[values >= np.uint64(rejected)] % np.uint64(limit)
-
-
-def _integers(words: _Words, limit: int, double: bool) -> Draw:
-    """Draws integers in [0, limit) from 64 bits each if `double`, else from 32."""
-
-    def draw(count: int) -> Array:
-        found = np.zeros(0, np.uint64)
-        while len(found) < count:
-            raw = words.take((count - len(found)) * (2 if double else 1))
-            raw = raw[::2] | raw[1::2] << np.uint64(32) if double else raw
-            found = np.append(found, _without_skew(raw, limit, 64 if double else 32))
-        return found.astype(np.int64)
-
-    return draw
-
-
-def _doubles(words: _Words, count: int) -> Array:
-    """Numbers in [0, 1)."""
-    raw = words.take(2 * count)
-    return ((raw[::2] & np.uint64(0xFFFFF)) << np.uint64(32) | raw[1::2]).astype(np.float64) * 2.0**-52
-
 
 # -- distributions: how to draw, and the probability of each class ------------------------------------
 
@@ -102,21 +42,21 @@ class _Alias:
             self.keep[i], self.other[i] = 1, i
         self.count = n
 
-    def draw(self, words: _Words) -> Draw:
+    def draw(self, words: Words) -> Draw:
         """Draws classes: a float and an integer each."""
 
         def one() -> int:
             part = float(words.take(1)[0] & np.uint64(0x7FFFFF)) * 2.0**-23
-            at = int(_integers(words, self.count, False)(1)[0])
+            at = int(integers(words, self.count, False)(1)[0])
             return at if part < self.keep[at] else int(self.other[at])
 
         def draw(count: int) -> Array:
             raw = words.peek(2 * count)
-            if len(_without_skew(raw[1::2], self.count, 32)) < count:  # one is rejected: the pairs shift
+            if len(without_skew(raw[1::2], self.count, 32)) < count:  # one is rejected: the pairs shift
                 return np.array([one() for _ in range(count)], np.int64)
             words.take(2 * count)
             part = (raw[::2] & np.uint64(0x7FFFFF)).astype(np.float32) * np.float32(2.0**-23)
-            at = _without_skew(raw[1::2], self.count, 32).astype(np.int64)
+            at = without_skew(raw[1::2], self.count, 32).astype(np.int64)
             return np.where(part < self.keep[at], at, self.other[at])
 
         return draw
@@ -173,7 +113,7 @@ def _uniform_candidate_sampler(
     state: Any = None,
 ) -> Any:  # fmt: skip
     """Samples classes, each equally likely."""
-    draw = _integers(_Words(state), range_max, True)
+    draw = integers(Words(state), range_max, True)
     even = np.float32(1) / np.float32(range_max)
     found = _sampled(np.asarray(true_classes), draw, lambda v: np.full(v.shape, even), num_sampled, unique, range_max)
     return (*found, _after(state, num_sampled))
@@ -185,10 +125,10 @@ def _log_uniform_candidate_sampler(
     state: Any = None,
 ) -> Any:  # fmt: skip
     """Samples classes, class k with a probability proportional to log((k + 2) / (k + 1))."""
-    words, scale = _Words(state), math.log1p(range_max)
+    words, scale = Words(state), math.log1p(range_max)
 
     def draw(count: int) -> Array:
-        return (np.exp(_doubles(words, count) * scale).astype(np.int64) - 1) % range_max
+        return (np.exp(doubles(words, count) * scale).astype(np.int64) - 1) % range_max
 
     def probability(v: Array) -> Array:
         return np.log((v + 2.0) / (v + 1.0)) / scale
@@ -201,7 +141,7 @@ def _counted_sampler(true_classes: Any, num_sampled: int, unique: bool, range_ma
     state = np.asarray(state)
     counts = state[3:].astype(np.int64) if len(state) > 3 else np.ones(range_max, np.int64)
     total, ends = int(counts.sum()), np.cumsum(counts)
-    numbers = _integers(_Words(state[:3]), total, False)
+    numbers = integers(Words(state[:3]), total, False)
     true = np.asarray(true_classes)
     found = _sampled(true, lambda n: np.searchsorted(ends, numbers(n), side="right"), lambda v: counts[v] / total, num_sampled, unique, range_max)
     counts = counts + np.bincount(true.reshape(-1), minlength=range_max)
@@ -255,7 +195,7 @@ def _fixed_unigram_candidate_sampler(
         inside = (v >= 0) & (v // num_shards < len(share)) & (v % num_shards == shard)
         return np.where(inside, share[np.clip(v // num_shards, 0, len(share) - 1)], np.float32(0))
 
-    classes = _Alias(weights).draw(_Words(state))
+    classes = _Alias(weights).draw(Words(state))
     found = _sampled(np.asarray(true_classes), lambda n: classes(n) * num_shards + shard, probability, num_sampled, unique, len(weights))
     return (*found, _after(state, num_sampled))
 
