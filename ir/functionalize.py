@@ -96,7 +96,8 @@ class _View:
             if path:
                 loop = _Frame(self.graph, path, self.levels[path], self.home)
                 if loop.merges:
-                    self._insert(path[:-1], loop.build())
+                    for op in (loop.build(), *loop.after):
+                        self._insert(path[:-1], op)
 
     def _insert(self, path: Path, op: Operation) -> None:
         self.home[op] = path
@@ -232,6 +233,7 @@ class _Frame:
         self.merges = [op for op in self.ops if _is_loop_merge(op)]
         entered = {m.inputs[0].op for m in self.merges}
         self.constants = [op for op in self.ops if op.type in ENTER and op not in entered]
+        self.after: list[Operation] = []
         self.index: dict[Tensor, int] = {}
         for i, m in enumerate(self.merges):
             self.index[m.outputs[0]] = i
@@ -308,12 +310,36 @@ class _Frame:
             out.handle = source.handle
         inside = set(self.ops)
         made.add_control_inputs(_outside_controls(self.ops, lambda c: c in inside or self.home.get(c, ()) == self.path))
-        for op in self.ops:
-            if _is_loop_switch(op):
-                for consumer in op.outputs[0].consumers():
-                    if consumer.type in EXIT:
-                        take_from(consumer, made.outputs[self.index[op.inputs[0]]])
+        done: dict[Tensor, Tensor] = {}
+        for leaving in dict.fromkeys(c for op in self.ops for t in op.outputs for c in t.consumers() if c.type in EXIT):
+            take_from(leaving, self._outside(leaving.inputs[0], made, done))
         return made
+
+    def _outside(self, wanted: Tensor, made: Operation, done: dict[Tensor, Tensor]) -> Tensor:
+        """What leaves the loop: a result of it, or what operations between a Switch and the Exit make of that, after the loop."""
+        inside = set(self.ops)
+        stack = [wanted]
+        while stack:
+            t = stack[-1]
+            op = t.op
+            missing = [] if op not in inside or self._is_structure(op) else [i for i in op.inputs if i not in done]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            if t in done:
+                continue
+            if op not in inside:
+                done[t] = t
+            elif _is_loop_switch(op):
+                done[t] = made.outputs[self.index[op.inputs[0]]]
+            elif op.type in ENTER:
+                done[t] = op.inputs[0]
+            else:
+                again = hidden(self.graph, op.type, op.name, [done[i] for i in op.inputs], dict(op.attrs), [(o.dtype, o.dims) for o in op.outputs], op)
+                done.update(zip(op.outputs, again.outputs, strict=True))
+                self.after.append(again)
+        return done[wanted]
 
 
 # -- conditionals ------------------------------------------------------------------------------------------
