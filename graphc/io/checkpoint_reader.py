@@ -58,6 +58,10 @@ class CheckpointReader:
         part = parse_spec(spec)
         return self._reader.get(name) if part is None else self._reader.get_part(name, part)
 
+    def shape(self, name: str) -> list[int]:
+        """The shape of a tensor. Raises NotFoundError when there is none."""
+        return self._reader.shape(name)
+
     def parts(self, name: str) -> list[Part]:
         """The parts a tensor is stored in; none when it is stored whole."""
         return self._reader.parts(name)
