@@ -138,6 +138,11 @@ def _resized(x: Any, size: Any, kernel: Callable[..., Array], align_corners: boo
     return _along(_along(x, columns, 2), rows, 1)
 
 
+def bilinear(x: Any, size: Any, align_corners: bool) -> Any:
+    """Linear interpolation on arrays, in the type of `x`."""
+    return _resized(x, size, bilinear_matrix, align_corners, False)
+
+
 def _gradient(dy: Any, height: int, width: int, kernel: Callable[..., Array], align_corners: bool, half_pixel_centers: bool) -> Any:
     rows = kernel(height, dy.shape[1], align_corners, half_pixel_centers)
     columns = kernel(width, dy.shape[2], align_corners, half_pixel_centers)

@@ -1,11 +1,11 @@
-"""Rows of ir.ops.resize, ir.ops.crop and ir.ops.color, pixel by pixel."""
+"""Rows of ir.ops.resize, ir.ops.scale_translate, ir.ops.crop and ir.ops.color, pixel by pixel."""
 
 import colorsys
 import math
 
 import numpy as np
 
-from ir.ops import color, crop, resize
+from ir.ops import color, crop, resize, scale_translate
 from tests.rowdef import ErrorRow, Row, integers, normal, uniform
 
 f32 = np.float32
@@ -306,4 +306,84 @@ ERRORS = [
     ErrorRow("CropAndResize", lambda: crop.crop_and_resize(IMAGES, BOXES, OWNER, [2, 2, 2]), ValueError, "two elements"),
     ErrorRow("RGBToHSV", lambda: color.rgb_to_hsv(X), ValueError, "must have size 3"),
     ErrorRow("AdjustHue", lambda: color.adjust_hue(RGB[0, 0], HALF), ValueError, "rank at least 3"),
+]
+
+
+# -- filters, scales, translations -------------------------------------------------------------------
+
+
+def sinc(x):
+    return np.sinc(x)
+
+
+FILTERS = {
+    "lanczos1": (1, lambda x: sinc(x) * sinc(x)),
+    "lanczos3": (3, lambda x: sinc(x) * sinc(x / 3)),
+    "lanczos5": (5, lambda x: sinc(x) * sinc(x / 5)),
+    "gaussian": (1.5, lambda x: math.exp(-2 * x * x)),
+    "box": (1, lambda x: 1.0 if abs(x) < 0.5 else 0.5 if abs(x) == 0.5 else 0.0),
+    "triangle": (1, lambda x: 1 - abs(x)),
+    "keyscubic": (2, lambda x: cubic_filter(abs(x), 0, 0.5)),
+    "mitchellcubic": (2, lambda x: cubic_filter(abs(x), 1 / 3, 1 / 3)),
+}
+
+
+def cubic_filter(x, b, c):
+    """Mitchell and Netravali's family."""
+    if x < 1:
+        return ((12 - 9 * b - 6 * c) * x**3 + (-18 + 12 * b + 6 * c) * x**2 + (6 - 2 * b)) / 6
+    return ((-b - 6 * c) * x**3 + (6 * b + 30 * c) * x**2 + (-12 * b - 48 * c) * x + (8 * b + 24 * c)) / 6 if x < 2 else 0.0
+
+
+def filtered(name, antialias, scale, translation):
+    radius, weigh = FILTERS[name]
+
+    def taps_of(s, t):
+        def kernel(i, size, out, corners, half):
+            at, width = (i + 0.5 - t) / s, max(1 / s, 1) if antialias else 1
+            if not 0 <= at <= size:
+                return []
+            found = [(j, weigh((j + 0.5 - at) / width)) for j in range(size) if abs(j + 0.5 - at) <= radius * width]
+            total = sum(w for _, w in found)
+            return [(j, w / total) for j, w in found]
+
+        return kernel
+
+    return [taps_of(s, t) for s, t in zip(scale, translation, strict=True)]
+
+
+def resampled(x, height, width, kernels):
+    out = np.zeros((x.shape[0], height, width, x.shape[3]))
+    for i in range(height):
+        for j in range(width):
+            for y, wy in kernels[0](i, x.shape[1], height, False, False):
+                for z, wz in kernels[1](j, x.shape[2], width, False, False):
+                    out[:, i, j] += wy * wz * x[:, y, z]
+    return out
+
+
+def resampled_back(dy, kernels):
+    out = np.zeros(X.shape)
+    for i in range(dy.shape[1]):
+        for j in range(dy.shape[2]):
+            for y, wy in kernels[0](i, 5, dy.shape[1], False, False):
+                for z, wz in kernels[1](j, 4, dy.shape[2], False, False):
+                    out[:, y, z] += wy * wz * dy[:, i, j]
+    return out
+
+
+PLACE = f32([1.55, 0.7]), f32([0.33, -0.2])
+
+ROWS += [
+    Row("ScaleAndTranslate", lambda x, k=k, a=a: scale_translate.scale_and_translate(x, [8, 3], *PLACE, k, a), [X],
+        lambda x, k=k, a=a: resampled(x, 8, 3, filtered(k, a, *PLACE)), grad=a, id=k + " antialias" * a, **LOOSE)
+    for k in FILTERS
+    for a in (True, False)
+] + [
+    Row("ScaleAndTranslateGrad", lambda dy: scale_translate.scale_and_translate_grad(dy, X, *PLACE), [normal(2, 8, 3, 2)],
+        lambda dy: resampled_back(dy, filtered("lanczos3", True, *PLACE)), **LOOSE),
+]  # fmt: skip
+
+ERRORS += [
+    ErrorRow("ScaleAndTranslate", lambda: scale_translate.scale_and_translate(X, [3, 3], *PLACE, "linear"), ValueError, "kernel_type must be one of"),
 ]
