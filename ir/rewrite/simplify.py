@@ -22,17 +22,21 @@ def same_cast(node: Node, inputs: tuple[Ref, ...], intern: Interner) -> tuple[Re
     return None
 
 
+_RESHAPES = ("Reshape", "Squeeze", "ExpandDims")
+
+
 def reshape_chain(node: Node, inputs: tuple[Ref, ...], intern: Interner) -> tuple[Ref, ...] | None:
-    """A reshape to the shape the operand has is that operand; a reshape of a reshape needs only the last."""
-    if node.op.name not in ("Reshape", "Squeeze", "ExpandDims"):
+    """A reshape to the shape the operand has is that operand; of a chain of reshapes only the last counts."""
+    if node.op.name not in _RESHAPES:
         return None
     dims = node.types[0][1]
     source = inputs[0]
+    while source[0].op.name in _RESHAPES:
+        source = source[0].inputs[0]
     if fully_known(dims) and type_of(source)[1] == dims:
         return (source,)
-    inner = source[0]
-    if node.op.name == "Reshape" and inner.op.name == "Reshape":
-        made = intern(node.op, node.attrs, (inner.inputs[0], inputs[1]), node.types, node.origin)
+    if node.op.name == "Reshape" and source is not inputs[0]:
+        made = intern(node.op, node.attrs, (source, inputs[1]), node.types, node.origin)
         return ((made, 0),)
     return None
 
