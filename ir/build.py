@@ -33,7 +33,7 @@ def _words(text: str | Sequence[str]) -> tuple[str, ...]:
 def op(
     name: str, shape: Callable[[Infer], Result], *, out: str | None = None, api: str = "", reads: str = "", writes: str = "",
     random: bool = False, host: bool = False, stream: str | None = None, check: bool = False, static: str | Callable[[Any], Sequence[int]] = "",
-    dynamic: bool = False, stateful: bool = False, commutative: bool = False, forwards_ref: bool = False,
+    dynamic: bool = False, stateful: bool | None = None, commutative: bool = False, forwards_ref: bool = False,
     elementwise: bool = False, creates: str | None = None, presence: str = "", overwrites: bool = False,
     passthrough: bool = False, calls: str = "", of_shape: bool = False, rename: dict[str, str] | None = None,
     **constraints: Any,
@@ -52,9 +52,10 @@ def op(
       rename: Python parameter -> TensorFlow's name of the input or attribute, where they differ.
       constraints: per attribute the admitted types (TypeSet), strings (tuple) or minimum (int).
     """
+    acts = random or bool(writes) or bool(reads) or stream is not None or creates is not None
     effects = Effects(
         _words(reads), _words(writes), random, host, stream, check, () if callable(static) else _words(static), dynamic,
-        stateful or random or bool(writes) or bool(reads) or stream is not None or creates is not None, commutative, forwards_ref, elementwise,
+        acts if stateful is None else stateful, commutative, forwards_ref, elementwise,
         creates, _words(presence), overwrites, passthrough, _words(calls), of_shape,
     )  # fmt: skip
 

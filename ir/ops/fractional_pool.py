@@ -70,7 +70,7 @@ def _windows(rows: Array, columns: Array, overlapping: bool) -> Any:
 OUTPUTS = "output: T, row_pooling_sequence: int64, col_pooling_sequence: int64"
 
 
-@op("FractionalMaxPool", _pooled_dims, out=OUTPUTS, random=True, host=True, T=POOLED, pooling_ratio=4, api="nn.fractional_max_pool")
+@op("FractionalMaxPool", _pooled_dims, out=OUTPUTS, random=True, stateful=False, host=True, T=POOLED, pooling_ratio=4, api="nn.fractional_max_pool")
 def fractional_max_pool(
     value: T, pooling_ratio: Floats, pseudo_random: bool = False, overlapping: bool = False, deterministic: bool = False, seed: int = 0, seed2: int = 0,
     name: str | None = None, *, state: Any = None,
@@ -95,7 +95,7 @@ def fractional_max_pool(
     return out, rows, columns, new_state
 
 
-@op("FractionalAvgPool", _pooled_dims, out=OUTPUTS, random=True, host=True, T=POOLED, pooling_ratio=4, api="nn.fractional_avg_pool")
+@op("FractionalAvgPool", _pooled_dims, out=OUTPUTS, random=True, stateful=False, host=True, T=POOLED, pooling_ratio=4, api="nn.fractional_avg_pool")
 def fractional_avg_pool(
     value: T, pooling_ratio: Floats, pseudo_random: bool = False, overlapping: bool = False, deterministic: bool = False, seed: int = 0, seed2: int = 0,
     name: str | None = None, *, state: Any = None,

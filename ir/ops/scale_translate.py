@@ -7,9 +7,10 @@ import numpy as np
 
 from ir import xp
 from ir.build import grad, op
-from ir.dtypes import TypeSet
+from ir.dtypes import TypeSet, float32
 from ir.infer import Infer, with_rank
 from ir.opdef import Float32, Int32, T
+from ir.ops.cast import cast
 from ir.ops.resize import BILINEAR
 from ir.shapes import Dims
 from ir.tensor import Operation, Tensor
@@ -114,7 +115,10 @@ def scale_and_translate_grad(
 def _(op: Operation, dy: Tensor) -> Any:
     x, _, scale, translation = op.inputs
     attrs = {n: op.attrs[n] for n in ("kernel_type", "antialias")}
-    return scale_and_translate_grad(dy, x, scale, translation, **attrs) if x.dtype.base_dtype in FLOAT32 else None, None, None, None
+    if not x.dtype.is_floating:
+        return None
+    d = scale_and_translate_grad(dy, cast(x, float32), scale, translation, **attrs)
+    return cast(d, x.dtype.base_dtype), None, None, None
 
 
 grad.none("ScaleAndTranslateGrad", "TensorFlow has no second-order gradient of this op")

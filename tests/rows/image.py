@@ -372,7 +372,7 @@ def resampled_back(dy, kernels):
     return out
 
 
-PLACE = f32([1.55, 0.7]), f32([0.33, -0.2])
+PLACE = f32([1.55, 0.7]), f32([0.33, -0.23])
 
 ROWS += [
     Row("ScaleAndTranslate", lambda x, k=k, a=a: scale_translate.scale_and_translate(x, [8, 3], *PLACE, k, a), [X],
