@@ -187,7 +187,7 @@ class Runner:
             return self._by_segments(feeds)
         key = self.key(feeds)
         times = self.seen.get(key, 0)
-        if self.eager and times < self.patience and self._cheap(feeds):
+        if self.eager and times < self.patience and not (self.store.exact and self.program.writes) and self._cheap(feeds):
             if len(self.seen) > 100_000:
                 self.seen.clear()
             self.seen[key] = times + 1

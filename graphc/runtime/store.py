@@ -47,6 +47,9 @@ class Store:
         self.packs: dict[str, Pack] = {}
         self.place: dict[str, tuple[Pack, Member]] = {}
         self.version = 0
+        #: set when a checkpoint was written or read: what changes variables is compiled from then on, never interpreted at first, so that a run that
+        #: goes on and one that is resumed compute the same bits
+        self.exact = False
         self._views: dict[str, tuple[Any, dict[str, Any]]] = {}
 
     def __contains__(self, key: str) -> bool:

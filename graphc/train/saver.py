@@ -213,6 +213,7 @@ class Saver:
 
     def _write(self, sess: Any, path: str, parent: str) -> None:
         plan = self._plan(sess.graph)
+        sess.store.exact = True
         try:
             if plan.saved is None:
                 sess.run(self.saver_def.save_tensor_name, {self.saver_def.filename_tensor_name: path})
@@ -266,6 +267,7 @@ class Saver:
         if self._covers_all(sess.graph, plan):
             values += read_counters(reader, sess.graph)
         with sess.store.lock:
+            sess.store.exact = True
             sess.store.set_many(values)
 
     # -- as messages ---------------------------------------------------------------------------------

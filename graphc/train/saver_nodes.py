@@ -58,7 +58,7 @@ def _by_name(var_list: Any) -> dict[str, Any]:
     for v in sorted(var_list, key=lambda v: v.name):
         info = v._get_save_slice_info() if isinstance(v, BaseVariable) else None
         if info is not None:
-            parts = named.setdefault(info.full_name, [])
+            parts = named.setdefault(info.full_name or "", [])
             if not isinstance(parts, list):
                 raise ValueError(f"Mixing slices and non-slices with the same name: {info.full_name}")
             parts.append(v)

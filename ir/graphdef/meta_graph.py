@@ -65,7 +65,7 @@ def meta_graph_of(
     if saver_def is not None:
         out.saver_def.MergeFrom(saver_def)
     for key in list(collection_list) if collection_list is not None else graph.get_all_collection_keys():
-        if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(key, str):
             logger.warning("Only collections with string type keys will be serialized. This key has %s", type(key))
             continue
         if clear_extraneous_savers and key == "savers":
