@@ -1,5 +1,6 @@
 """Checkpoints: TensorFlow 1.15's are read exactly, ours are read by it, nothing is lost to a kill, and nothing half restored."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.cli.main import main
 from graphc.io import slices, table
 from graphc.io.bundle import BundleReader
 from graphc.io.bundle_writer import Item, merge_bundles, write_bundle
@@ -416,6 +418,28 @@ def test_kills_lose_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_many_kills_lose_nothing(tmp_path: Path) -> None:
     kills(tmp_path, 200)
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ckpt", "show", str(DATA / "parts.ckpt"), "--values", "step"]) == 0
+    shown = capsys.readouterr().out
+    assert "p     float32    [5, 3]  in 3 parts" in shown and "4 tensors" in shown and "step =\n7" in shown
+    assert main(["ckpt", "to-npz", str(DATA / "types.ckpt"), at(tmp_path, "t.npz")]) == 0
+    with np.load(at(tmp_path, "t.npz")) as f:
+        assert f["v_bfloat16"].tolist() == [[0, 1, 2], [3, 100, 7]] and f["v_string"][1] == b"a\0b"
+    assert main(["ckpt", "to-safetensors", str(DATA / "meta.ckpt"), at(tmp_path, "t.st")]) == 0
+    data = Path(at(tmp_path, "t.st")).read_bytes()
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    start, end = header["layer/w"]["data_offsets"]
+    assert header["layer/w"]["shape"] == [3, 2] and np.frombuffer(data[8 + size :][start:end], np.float32).tolist() == [1] * 6
+    capsys.readouterr()
+    assert main(["ckpt", "to-safetensors", str(DATA / "types.ckpt"), at(tmp_path, "u.st")]) == 1
+    assert "safetensors files cannot hold" in capsys.readouterr().err
+    assert main(["ckpt", "show", "nowhere"]) == 1 and "nowhere" in capsys.readouterr().err
 
 
 # -- TensorFlow 1.15 itself --------------------------------------------------------------------------

@@ -27,6 +27,7 @@ LAYERS = [
     ["graphc.variables"],
     ["graphc.layers", "graphc.rnn", "graphc.losses", "graphc.metrics", "graphc.data", "graphc.train", "graphc.image", "graphc.summary"],
     ["graphc.keras", "graphc.estimator", "graphc.contrib"],
+    ["graphc.cli"],
     ["graphc"],
 ]  # fmt: skip
 MAY_NAME_JAX = ("graphc.lowering", "graphc.runtime", "graphc.parallel")
