@@ -239,7 +239,9 @@ def _checked(value: Tensor, wanted: DType | None, as_ref: bool) -> Tensor:
     if value.graph is not graph:
         value = graph.capture(value)
     if wanted is not None and not wanted.base_dtype.is_compatible_with(value.dtype.base_dtype):
-        raise ValueError(f"Tensor conversion requested dtype {wanted.name} for Tensor with dtype {value.dtype.name}: {value!r}")
+        where = value.op.location_line()
+        made = f" (made at {where})" if where else ""
+        raise ValueError(f"Tensor conversion requested dtype {wanted.name} for Tensor with dtype {value.dtype.name}: {value!r}{made}")
     return value
 
 

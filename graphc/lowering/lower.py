@@ -18,6 +18,7 @@ from graphc.lowering.lists import DeviceList
 from graphc.lowering.table import LOWERINGS
 from graphc.lowering.values import ABSENT, Env, operand
 from ir.dtypes import DType
+from ir.errors import InvalidArgumentError, OpError
 from ir.errors import OpError
 from ir.program import Node, Program
 from ir.rewrite.partition import SOURCES
@@ -60,16 +61,30 @@ def _guarded(node: Node, env: Env, tracing: bool) -> tuple[Any, ...]:
     try:
         args = [operand(env, n, i) for n, i in node.inputs]
         return _compute(node, args) if tracing else _compute_numpy(node, args)
+    except OpError as e:
+        e.locate(node.origin)
+        raise
+    except (ValueError, TypeError, IndexError, ZeroDivisionError) as e:
+        raise _failed(node, env, e) from e
     except Exception as e:
         _explain(node, e)
         raise
 
 
+def _failed(node: Node, env: Env, e: Exception) -> InvalidArgumentError:
+    """The error of an operation whose operands turned out not to fit: with their types as they are in this run."""
+    shown = ", ".join(_described(operand(env, n, i), n.types[i][0]) for n, i in node.inputs)
+    reason = str(e).split("\n--------------------\n", maxsplit=1)[0]  # without JAX's advice on its own traceback
+    return InvalidArgumentError(None, node.origin, f"{node.op.name}({shown}): {reason}")
+
+
+def _described(value: Any, dtype: DType) -> str:
+    return type_str(dtype, tuple(value.shape)) if hasattr(value, "shape") else dtype.name
+
+
 def _explain(node: Node, e: Exception) -> None:
     if isinstance(e, NeedsHost) or getattr(e, "_graphc_noted", False):
         return
-    if isinstance(e, OpError):
-        e.locate(node.origin)
     operands = ", ".join(type_str(*n.types[i]) for n, i in node.inputs)
     where = node.origin.location_line() if node.origin is not None else ""
     e.add_note(f"while computing {node.name} = {node.op.name}({operands}){', declared at ' + where if where else ''}")

@@ -46,7 +46,8 @@ def compiled(name: str, seconds: float) -> None:
 
 def many_shapes(name: str, shapes: object, count: int) -> None:
     """Warns that a program has been compiled for another shape again."""
-    logger.warning("%s is being compiled for its %dth set of feed shapes, %s; pad or bucket the batches to avoid compiling for each", name, count, shapes)
+    ordinal = f"{count}{'th' if 10 <= count % 100 <= 20 else {1: 'st', 2: 'nd', 3: 'rd'}.get(count % 10, 'th')}"
+    logger.warning("%s is being compiled for its %s set of feed shapes, %s; pad or bucket the batches to avoid compiling for each", name, ordinal, shapes)
 
 
 def graph_grows(operations: int, latest: object) -> None:

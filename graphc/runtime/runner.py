@@ -286,14 +286,14 @@ class Runner:
         return {r: self.store.place[r.key] for r in {*self.program.states, *self.program.writes} if r.key in self.store.place}
 
     def _compiled(self, key: Any, plan: Plan, states: Sequence[Any], inputs: Sequence[Any], feeds: Sequence[Any]) -> Executable:
-        self.compiled_shapes += 1
-        if self.compiled_shapes >= 3:
-            log.many_shapes(self.name, [f.shape for f in feeds], self.compiled_shapes)
         token = guess.set(self.guess)
         try:
             made = compile_plan(plan, states, inputs)
         finally:
             guess.reset(token)
+        self.compiled_shapes += 1
+        if self.compiled_shapes >= 3:
+            log.many_shapes(self.name, [f.shape for f in feeds], self.compiled_shapes)
         if len(self.executables) >= MAX_EXECUTABLES:
             self.executables.popitem(last=False)
         self.executables[key] = made

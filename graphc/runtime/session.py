@@ -3,7 +3,7 @@
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -133,7 +133,7 @@ class BaseSession:
         """
         if self._closed or self._graph.version == 0:
             self._require_open()
-        pairs = self._pairs(feed_dict) if feed_dict else ()
+        pairs = self._pairs(feed_dict) if feed_dict is not None else ()
         key = quick_key(fetches)
         entry = None
         if key is not None:
@@ -150,6 +150,8 @@ class BaseSession:
         return entry.plan.build(self._execute(entry, feeds))
 
     def _pairs(self, feed_dict: Any) -> list[tuple[Tensor, Any]]:
+        if not isinstance(feed_dict, Mapping):
+            raise TypeError(f"feed_dict must be a dictionary of tensor to value, got {type(feed_dict).__name__}")
         out: list[tuple[Tensor, Any]] = []
         targets = self._targets
         for key, value in feed_dict.items():
