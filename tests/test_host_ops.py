@@ -71,3 +71,125 @@ def test_errors_of_tables_name_the_operation(tmp_path):
     with tf.Session() as sess, pytest.raises(tf.errors.NotFoundError, match="No such file or directory") as caught:
         sess.run(table.initializer)
     assert caught.value.op is table.initializer
+
+
+# -- Python functions ----------------------------------------------------------------------------------
+
+
+def test_a_python_function_gets_arrays_of_its_own():
+    seen = []
+
+    def double(x, y, text):
+        seen.append((type(x), type(y), type(text)))
+        x *= 2
+        return x
+
+    x = tf.constant([1.0, 2.0]) + 1
+    y = tf.py_func(double, [x, 3, "a"], tf.float32)
+    assert y.shape.ndims is None
+    with tf.Session() as sess:
+        got, kept = sess.run([y, x])
+    assert got.tolist() == [4, 6]
+    assert kept.tolist() == [2, 3]
+    assert seen == [(np.ndarray, np.int32, bytes)]
+
+
+def test_results_of_a_python_function():
+    with tf.Session() as sess:
+        assert sess.run(tf.py_func(lambda: (1.5, b"x"), [], [tf.float64, tf.string])) == [1.5, b"x"]
+        assert sess.run(tf.py_func(lambda: ["é"], [], tf.string)) == "é".encode()
+        assert sess.run(tf.py_func(lambda: None, [], [])) is None
+        assert sess.run(tf.numpy_function(lambda: np.int64(3), [], tf.int64)) == 3
+        assert sess.run(tf.py_func(lambda x: [x], [2.0], [tf.float32], stateful=False)) == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        (lambda x: 1.0, tf.errors.InvalidArgumentError, "0-th value returned by pyfunc_[0-9]+ is double, but expects float"),
+        (lambda x: (x, x), tf.errors.InvalidArgumentError, "returns 2 values, but expects to see 1 values."),
+        (lambda x: None, tf.errors.InvalidArgumentError, "returns 0 values, but expects to see 1 values."),
+        (lambda x: int("a"), tf.errors.InvalidArgumentError, r"ValueError: invalid literal(.|\n)*in <lambda>"),
+        (lambda x: next(iter([])), tf.errors.OutOfRangeError, "StopIteration"),
+        (lambda x: {}["k"], tf.errors.UnknownError, "KeyError: 'k'"),
+    ],
+)
+def test_errors_of_python_functions(function, error, message):
+    y = tf.py_func(function, [1.0], tf.float32)
+    with tf.Session() as sess, pytest.raises(error, match=message) as caught:
+        sess.run(y)
+    assert caught.value.op is y.op
+
+
+def test_python_functions_run_in_order_and_once():
+    order = []
+    x = tf.placeholder(tf.float32, [])
+    first = tf.py_func(lambda v: order.append("first"), [tf.exp(x)], [])
+    with tf.control_dependencies([first]):
+        second = tf.py_func(lambda: order.append("second"), [], [])
+    with tf.Session() as sess:
+        for _ in range(2):
+            sess.run(second, {x: 0.0})
+    assert order == ["first", "second"] * 2
+
+
+def test_a_python_function_may_use_its_session():
+    v = tf.get_variable("v", initializer=1.0)
+    add = tf.assign_add(v, 1.0)
+    sess = tf.Session()
+    y = tf.py_func(lambda: (sess.run(add), np.float32(sess.run(v)))[1], [], tf.float32) * 2
+    sess.run(tf.global_variables_initializer())
+    assert sess.run(y) == 4
+    assert sess.run(y) == 6
+
+
+def test_a_gradient_for_a_python_function():
+    @tf.RegisterGradient("CubeGrad")
+    def _(op, dy):
+        return 3 * op.inputs[0] ** 2 * dy
+
+    x = tf.constant([1.0, 2.0])
+    with tf.get_default_graph().gradient_override_map({"PyFunc": "CubeGrad"}):
+        y = tf.py_func(lambda v: v**3, [x], tf.float32)
+    with tf.Session() as sess:
+        assert sess.run(tf.gradients(y, x)[0]).tolist() == [3, 12]
+    assert tf.gradients(tf.py_func(lambda v: v, [x], tf.float32), x) == [None]
+
+
+def test_python_functions_in_loops():
+    seen = []
+
+    def next_number(i):
+        seen.append(int(i))
+        return i + np.int32(1)
+
+    y = tf.while_loop(lambda i: i < 3, lambda i: tf.py_func(next_number, [i], tf.int32), [0], shape_invariants=[tf.TensorShape(None)])
+    with tf.Session() as sess:
+        assert sess.run(y) == 3
+    assert seen == [0, 1, 2]
+
+
+def test_py_function_has_values_and_gradients():
+    def log_huber(x, m):
+        if abs(x.numpy()) <= m.numpy():
+            return x**2
+        return m**2 * (1 - 2 * tf.log(m) + tf.log(x**2))
+
+    x = tf.placeholder(tf.float32, [])
+    y = tf.py_function(log_huber, [x, 2.0], tf.float32)
+    dx = tf.gradients(y, x)[0]
+    with tf.Session() as sess:
+        assert sess.run([y, dx], {x: 1.0}) == [1, 2]
+        found = sess.run([y, dx], {x: 4.0})
+    np.testing.assert_allclose(found, [4 * (1 - 2 * np.log(2) + np.log(16)), 2.0], rtol=1e-6)
+
+
+def test_py_function_results():
+    with tf.Session() as sess:
+        three = tf.py_function(lambda x: (x.numpy(), 2.0, list(tf.constant([b"a"]))), [1.0], [tf.float32, tf.float64, tf.string])
+        assert sess.run(three)[2].tolist() == [b"a"]
+        assert sess.run(tf.py_function(lambda x: None, [1.0], [])) is None
+        with pytest.raises(tf.errors.InvalidArgumentError, match="requested dtype float32 for Tensor with dtype int32"):
+            sess.run(tf.py_function(lambda x: tf.constant(3), [1.0], tf.float32))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="returns 0 values, but expects to see 1"):
+            sess.run(tf.py_function(lambda x: None, [1.0], tf.float32))

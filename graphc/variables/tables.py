@@ -342,7 +342,7 @@ class MutableDenseHashTable(_MutableTable):
     ) -> None:  # fmt: skip
         default = convert_to_tensor(default_value, value_dtype, "default_value")
         empty, deleted = convert_to_tensor(empty_key, key_dtype, "empty_key"), convert_to_tensor(deleted_key, key_dtype, "deleted_key")
-        size = {} if initial_num_buckets is None else {"initial_num_buckets": initial_num_buckets}
+        size: dict[str, Any] = {} if initial_num_buckets is None else {"initial_num_buckets": initial_num_buckets}
         handle: Any = ops.mutable_dense_hash_table_v2(
             empty, deleted, value_dtype=value_dtype, value_shape=default.shape, use_node_name_sharing=True, name=name, **size
         )

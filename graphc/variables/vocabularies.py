@@ -198,7 +198,7 @@ class IdTableWithHashBuckets(LookupInterface):
         if not as_dtype(key_dtype).is_integer and as_dtype(key_dtype) != string:
             raise TypeError(f"Invalid key_dtype, expected integer or string, got {key_dtype!r}.")
         super().__init__(key_dtype, int64)
-        self._table = table
+        self._table: Any = table
         self._num_oov_buckets = num_oov_buckets
         self._hasher_spec = hasher_spec
         self._name = (name or "").rpartition("/")[2]
@@ -240,7 +240,8 @@ class IdTableWithHashBuckets(LookupInterface):
         if self._table is not None and self._table.key_dtype == int64:
             values = cast(values, int64)
         if self._num_oov_buckets == 0:
-            ids = self._table.lookup(values, name=name)
+            table: Any = self._table
+            ids = table.lookup(values, name=name)
         else:
             with get_default_graph().name_scope(name or f"{self.name}_Lookup"):
                 ids = self._numbers(values)
