@@ -17,6 +17,7 @@ from graphc.cli.main import main
 from graphc.io import slices, table
 from graphc.io.bundle import BundleReader
 from graphc.io.bundle_writer import Item, merge_bundles, write_bundle
+from ir.ops import save
 
 DATA = Path(__file__).parent / "data" / "checkpoints"
 ROOT = Path(__file__).parents[1]
@@ -161,6 +162,26 @@ def test_bundles_are_merged(tmp_path: Path) -> None:
     write_bundle(at(tmp_path, "b"), [Item("x", halves[2:], "3 2 2,1:0,2")])
     merge_bundles([at(tmp_path, "a"), at(tmp_path, "b")], at(tmp_path))
     assert same(BundleReader(at(tmp_path)).get("x"), halves) and sorted(p.name for p in tmp_path.iterdir())[-1] == "m.index"
+
+
+def test_the_ops_of_both_formats(tmp_path: Path) -> None:
+    halves = np.arange(6, dtype=np.float32).reshape(3, 2)
+    whole = save.save(at(tmp_path, "w"), ["a", "b"], [halves, [1, 2]])
+    parts = save.save_slices(at(tmp_path, "p"), ["a", "a"], ["3 2 0,2:-", "3 2 2,1:-"], [halves[:2], halves[2:]])
+    v2 = save.save_v2(at(tmp_path, "v"), ["a"], [""], [halves])
+    back = [
+        save.restore(at(tmp_path, "w"), "a", tf.float32), save.restore_slice(at(tmp_path, "p"), "a", "3 2 1,2:0,1", tf.float32),
+        *save.restore_v2(at(tmp_path, "v"), ["a", "a"], ["", "3 2 -:1,1"], [tf.float32, tf.float32]),
+        save.restore(str(DATA / "v1.ckpt"), "layer/w", tf.float32), save.restore_slice(str(DATA / "v1.ckpt"), "layer/w", "3 2 0,1:-", tf.float32),
+    ]  # fmt: skip
+    assert back[1].shape.as_list() == [2, 1] and back[3].shape.as_list() == [3, 1]
+    with tf.Session() as sess:
+        sess.run([whole, parts, v2])
+        got = sess.run(back)
+        assert all(same(g, w) for g, w in zip(got, [halves, halves[1:, :1], halves, halves[:, 1:], np.ones((3, 2)), np.ones((1, 2))], strict=True))
+        assert sess.run(save.sharded_filename("x", 1, 3)) == b"x-00001-of-00003" and sess.run(save.sharded_filespec("x", 3)) == b"x-?????-of-00003"
+        with pytest.raises(tf.errors.InvalidArgumentError, match="expected dtype int32"):
+            sess.run(save.restore_v2(at(tmp_path, "v"), ["a"], [""], [tf.int32]))
 
 
 # -- Saver -------------------------------------------------------------------------------------------

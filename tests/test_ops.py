@@ -36,6 +36,7 @@ CONTROL = re.compile(r"(Ref)?(Enter|Exit|Merge|Switch|NextIteration)|LoopCond|Co
 TESTED_ELSEWHERE = {
     "NoOp": "has no outputs; control dependencies are tests of the session",
     "Ref(Enter|Exit|Merge|NextIteration)": "as Enter, Exit ... with a reference, which the golden cases have for RefSwitch",
+    "Save|SaveSlices|SaveV2|Restore|RestoreSlice|RestoreV2|MergeV2Checkpoints": "files: tests/test_checkpoint.py",
 }
 
 

@@ -20,7 +20,7 @@ def _prefix_of(ckpt_dir_or_file: Any) -> str:
     return latest_checkpoint(path) or path if os.path.isdir(path) else path
 
 
-@export("train.load_checkpoint contrib.framework.load_checkpoint")
+@export("train.load_checkpoint")
 def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
     """Returns a reader of a checkpoint, or of the latest one in a directory.
 
@@ -32,19 +32,19 @@ def load_checkpoint(ckpt_dir_or_file: Any) -> CheckpointReader:
     return NewCheckpointReader(_prefix_of(path))
 
 
-@export("train.list_variables contrib.framework.list_variables")
+@export("train.list_variables")
 def list_variables(ckpt_dir_or_file: Any) -> list[tuple[str, list[int]]]:
     """Returns the names and shapes in a checkpoint, sorted by name; see `load_checkpoint`."""
     return sorted(load_checkpoint(ckpt_dir_or_file).get_variable_to_shape_map().items())
 
 
-@export("train.load_variable contrib.framework.load_variable")
+@export("train.load_variable")
 def load_variable(ckpt_dir_or_file: Any, name: str) -> Any:
     """Returns a tensor of a checkpoint as a NumPy array; see `load_checkpoint`."""
     return load_checkpoint(ckpt_dir_or_file).get_tensor(name.removesuffix(":0"))
 
 
-@export("train.init_from_checkpoint contrib.framework.init_from_checkpoint")
+@export("train.init_from_checkpoint")
 def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Mapping[str, Any]) -> None:
     """Makes the initializers of variables take their values from a checkpoint.
 
@@ -124,3 +124,30 @@ def _start(variables: list[Any], name: str, shapes: dict[str, list[int]], given:
         with graph.colocate_with(v.op):
             v._initializer_op = state.assign_ref(ref, value).op if ref is not None else state.assign_variable_op(v.handle, identity(value))
         v._initial_value = value
+
+
+# -- contrib.framework: the same under other names of parameters --------------------------------------
+
+
+@export("contrib.framework.load_checkpoint")
+def framework_load_checkpoint(filepattern: Any) -> CheckpointReader:
+    """`tf.train.load_checkpoint`."""
+    return load_checkpoint(filepattern)
+
+
+@export("contrib.framework.list_variables")
+def framework_list_variables(checkpoint_dir: Any) -> list[tuple[str, list[int]]]:
+    """`tf.train.list_variables`."""
+    return list_variables(checkpoint_dir)
+
+
+@export("contrib.framework.load_variable")
+def framework_load_variable(checkpoint_dir: Any, name: str) -> Any:
+    """`tf.train.load_variable`."""
+    return load_variable(checkpoint_dir, name)
+
+
+@export("contrib.framework.init_from_checkpoint")
+def framework_init_from_checkpoint(checkpoint_dir: Any, assignment_map: Mapping[str, Any]) -> None:
+    """`tf.train.init_from_checkpoint`."""
+    init_from_checkpoint(checkpoint_dir, assignment_map)

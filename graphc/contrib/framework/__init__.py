@@ -7,6 +7,10 @@ import typing as _typing
 from graphc.tools import missing as _missing
 
 from graphc.contrib.framework import nest as nest
+from graphc.train.checkpoint_utils import framework_init_from_checkpoint as init_from_checkpoint
+from graphc.train.checkpoint_utils import framework_list_variables as list_variables
+from graphc.train.checkpoint_utils import framework_load_checkpoint as load_checkpoint
+from graphc.train.checkpoint_utils import framework_load_variable as load_variable
 from graphc.variables.initializers import ConvolutionDeltaOrthogonal as convolutional_delta_orthogonal
 from graphc.variables.orthogonal_kernels import ConvolutionOrthogonal1D as convolutional_orthogonal_1d
 from graphc.variables.orthogonal_kernels import ConvolutionOrthogonal2D as convolutional_orthogonal_2d
