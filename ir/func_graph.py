@@ -144,5 +144,6 @@ def add_to_library(graph: Graph, prefix: str, function: Function) -> FuncRef:
         n += 1
         name = f"{prefix}_{n}"
     function.name = name
+    function.on_demand = True
     graph.functions[name] = function
     return FuncRef(name)

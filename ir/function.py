@@ -50,6 +50,8 @@ class Function:
         self.control_output_names = tuple(control_output_names)
         self.attrs = dict(attrs or {})
         self.stateful = stateful
+        #: whether it is written only if something that is written uses it
+        self.on_demand = False
         self.gradient: str | None = None
         #: the FunctionDef it was read from; kept by `ir.graphdef`
         self.definition = definition

@@ -513,6 +513,7 @@ class _Conditionals:
         made = self._append(joins[0].op, merges, p, list(outer), sides)
         for j in joins:
             if j.waits:
+                j.op.graph.v1_control_inputs.setdefault(j.op, tuple(j.op.control_inputs))
                 j.op.replace_control_inputs(j.waits, made)
 
     def _chosen(self, merge: Operation, side: bool) -> tuple[int, Tensor]:

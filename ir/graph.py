@@ -70,6 +70,7 @@ class Graph:
         #: how many operations `ir.functionalize` has looked at, and what the Exits and Merges it changed had as inputs
         self.functionalized = 0
         self.v1_inputs: dict[Operation, tuple[Tensor, ...]] = {}
+        self.v1_control_inputs: dict[Operation, tuple[Operation, ...]] = {}
         #: the function library: name -> function graph
         self.functions: dict[str, Any] = {}
         self.versions = _Versions()

@@ -44,6 +44,7 @@ from ir.literals import LARGE, ParseError, Scanner, attrs_text, type_text, value
 from ir.opdef import Effects, In, InputSpec, OpDef, OutputSpec, lookup
 from ir.shapes import Dims
 from ir.tensor import Operation, Tensor
+from ir.written import Shown, View, as_made
 
 Table = dict[str, np.ndarray[Any, Any]]
 
@@ -65,24 +66,26 @@ def to_text(graph: Graph, table: Table | None = None, locations: bool = True, la
     v = graph.versions
     if (v.producer, v.min_consumer) != (GRAPH_DEF_VERSION, 0):
         lines.append(f"versions {v.producer} {v.min_consumer}")
-    for fn in graph.functions.values():
+    view = View(graph)
+    for fn in view.functions():
         lines.extend(_function_lines(fn, table, locations, large))
-    lines.extend(operation_text(op, table, locations, large) for op in graph.ops)
+    lines.extend(operation_text(op, table, locations, large, view.show(op)) for op in view.ops)
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def operation_text(op: Operation, table: Table | None = None, location: bool = True, large: int = LARGE) -> str:
+def operation_text(op: Operation, table: Table | None = None, location: bool = True, large: int = LARGE, shown: Shown | None = None) -> str:
     """Returns the line of an operation."""
-    operands = [_operand(t) for t in op.inputs] + ["^%" + c.name for c in op.control_inputs]
-    line = f"%{op.name} = {op.type}({', '.join(operands)})"
-    if op.attrs:
-        line += " " + attrs_text(op.attrs, table, large)
+    shown = shown or as_made(op)
+    operands = [_operand(t) for t in shown.inputs] + ["^%" + c.name for c in shown.control_inputs]
+    line = f"%{op.name} = {shown.opdef.name}({', '.join(operands)})"
+    if shown.attrs:
+        line += " " + attrs_text(shown.attrs, table, large)
     if op.device:
         line += " device " + value_text(op.device)
     if op.colocation:
         line += " colocate " + value_text(op.colocation)
-    if op.outputs:
-        results = [_result(t, None if op.opdef.known else _output_name(op, t.value_index)) for t in op.outputs]
+    if shown.outputs:
+        results = [_result(t, None if op.opdef.known else _output_name(op, t.value_index)) for t in shown.outputs]
         line += " : " + (results[0] if len(results) == 1 else f"({', '.join(results)})")
     where = op.location_line() if location else ""
     return f"{line}  # {where}" if where else line
@@ -120,8 +123,9 @@ def _function_lines(fn: Function, table: Table | None, locations: bool, large: i
     head += " stateful" if fn.stateful else ""
     head += f" gradient @{fn.gradient}" if fn.gradient else ""
     yield head
-    for op in body.graph.ops:
-        yield "  " + operation_text(op, table, locations, large)
+    view = View(body.graph)
+    for op in view.ops:
+        yield "  " + operation_text(op, table, locations, large, view.show(op))
     yield "end"
 
 

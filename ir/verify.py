@@ -11,6 +11,7 @@ from ir.graph import Graph
 from ir.opdef import OpDef
 from ir.shapes import type_str
 from ir.tensor import Operation, Tensor
+from ir.written import as_made
 
 
 class VerifyError(Exception):
@@ -56,7 +57,7 @@ def _fail(op: Operation | None, message: str) -> NoReturn:
 
 
 def _check_edges(graph: Graph, op: Operation, users: dict[Tensor, set[Operation]]) -> None:
-    for i, t in enumerate(op.inputs):
+    for i, t in enumerate(as_made(op).inputs):
         if not isinstance(t, Tensor) or not isinstance(t.op, Operation):  # pyright: ignore[reportUnnecessaryIsInstance]
             _fail(op, f"input {i} is {t!r}, not a tensor of a graph")
         if t.graph is not graph:
@@ -69,7 +70,7 @@ def _check_edges(graph: Graph, op: Operation, users: dict[Tensor, set[Operation]
             _fail(op, f"input {i}, {t.name}, does not know this operation as a consumer")
         if graph.ordered and t.op.id >= op.id:
             _fail(op, f"input {i}, {t.name}, comes later in a graph that is marked as ordered")
-    for c in op.control_inputs:
+    for c in as_made(op).control_inputs:
         if c.graph is not graph:
             _fail(op, f"control input {c.name} belongs to another graph")
         if graph.ordered and c.id >= op.id:
@@ -90,9 +91,10 @@ def _check_types(op: Operation) -> None:
         if key not in d.attrs and not key.startswith("_"):
             _fail(op, f"{d.name} has no attribute '{key}'")
     expected = _input_types(d, op.attrs)
-    if len(expected) != len(op.inputs):
-        _fail(op, f"it has {len(op.inputs)} inputs, its attributes ask for {len(expected)}")
-    for i, (t, (dtype, ref)) in enumerate(zip(op.inputs, expected, strict=True)):
+    inputs = as_made(op).inputs
+    if len(expected) != len(inputs):
+        _fail(op, f"it has {len(inputs)} inputs, its attributes ask for {len(expected)}")
+    for i, (t, (dtype, ref)) in enumerate(zip(inputs, expected, strict=True)):
         if t.dtype.base_dtype is not dtype.base_dtype or (ref and not t.dtype.is_ref_dtype):
             _fail(op, f"input {i} is {t.name} of type {t.dtype.name}, expected {dtype.as_ref.name if ref else dtype.name}")
     outputs = d.output_types(op.attrs)

@@ -17,28 +17,30 @@ from ir.graphdef import protos
 from ir.graphdef.attrs import attr_proto, shape_proto
 from ir.graphdef.nodes import output_ports
 from ir.tensor import Operation, Tensor
+from ir.written import Shown, View, as_made
 
 _LARGEST = 1 << 31
 _ARG_NAME = re.compile(r"[^a-z0-9_]")
 
 
-def node_def(op: Operation, add_shapes: bool = False) -> Any:
+def node_def(op: Operation, add_shapes: bool = False, shown: Shown | None = None) -> Any:
     """Returns the NodeDef of an operation; with `add_shapes`, the static shapes as attribute `_output_shapes`."""
-    proto = protos.NodeDef(name=op.name, op=op.type, device=op.device)
-    proto.input.extend(t.op.name if not t.value_index else f"{t.op.name}:{t.value_index}" for t in op.inputs)
-    proto.input.extend(sorted("^" + c.name for c in op.control_inputs))
-    _write_attrs(proto, op)
-    if add_shapes and op.outputs:
-        proto.attr["_output_shapes"].list.shape.extend(shape_proto(t.dims) for t in op.outputs)
+    shown = shown or as_made(op)
+    proto = protos.NodeDef(name=op.name, op=shown.opdef.name, device=op.device)
+    proto.input.extend(t.op.name if not t.value_index else f"{t.op.name}:{t.value_index}" for t in shown.inputs)
+    proto.input.extend(sorted("^" + c.name for c in shown.control_inputs))
+    _write_attrs(proto, op, shown)
+    if add_shapes and shown.outputs:
+        proto.attr["_output_shapes"].list.shape.extend(shape_proto(t.dims) for t in shown.outputs)
     return proto
 
 
-def _write_attrs(proto: Any, op: Operation) -> None:
-    specs = op.opdef.attrs
-    for key, value in op.attrs.items():
+def _write_attrs(proto: Any, op: Operation, shown: Shown) -> None:
+    specs = shown.opdef.attrs
+    for key, value in shown.attrs.items():
         spec = specs.get(key)
         kind = spec.kind if spec is not None else None
-        dtype: DType | None = op.attrs.get("dtype") if kind == "tensor" else None
+        dtype: DType | None = shown.attrs.get("dtype") if kind == "tensor" else None
         try:
             proto.attr[key].CopyFrom(attr_proto(value, kind, dtype))
         except (TypeError, ValueError, AttributeError) as e:
@@ -57,15 +59,16 @@ def as_graph_def(graph: Graph, from_version: int | None = None, add_shapes: bool
 
     Raises ValueError when the graph holds 2 GB of constants or more.
     """
-    ops = graph.ops[from_version or 0 :]
+    view = View(graph)
+    ops = view.ops[from_version or 0 :]
     size = sum(op.attrs["value"].nbytes for op in ops if op.type == "Const")
     if size >= _LARGEST:
         raise ValueError(f"GraphDef cannot be larger than 2GB: the constants alone have {size} bytes.")
     proto = protos.GraphDef()
     proto.versions.producer = graph.versions.producer
     proto.versions.min_consumer = graph.versions.min_consumer
-    proto.node.extend(node_def(op, add_shapes) for op in ops)
-    for fn in graph.functions.values():
+    proto.node.extend(node_def(op, add_shapes, view.show(op)) for op in ops)
+    for fn in view.functions():
         proto.library.function.append(function_def(fn))
         if fn.gradient:
             proto.library.gradient.add(function_name=fn.name, gradient_func=fn.gradient)
@@ -91,7 +94,8 @@ class _FunctionWriter:
         signature = self.proto.signature
         signature.name = fn.name
         given = {t.op for t in body.inputs}
-        nodes = [op for op in body.graph.ops if op not in given]
+        view = View(body.graph)
+        nodes = [op for op in view.ops if op not in given]
         taken = {op.name for op in nodes}
         for t, name in zip(body.inputs, fn.input_names, strict=True):
             self.arguments[t] = _fresh(name, taken)
@@ -108,15 +112,15 @@ class _FunctionWriter:
             self.proto.control_ret[name] = op.name
         signature.is_stateful = fn.stateful or any(op.opdef.known and op.opdef.effects.stateful for op in nodes)
         for op in nodes:
-            self._node(op)
+            self._node(op, view.show(op))
         for key, value in sorted(fn.attrs.items()):
             self.proto.attr[key].CopyFrom(attr_proto(value))
 
-    def _node(self, op: Operation) -> None:
-        node = self.proto.node_def.add(name=op.name, op=op.type, device=op.device)
-        node.input.extend(self._reference(t) for t in op.inputs)
-        node.input.extend(sorted("^" + self.argument_of.get(c, c.name) for c in op.control_inputs))
-        _write_attrs(node, op)
+    def _node(self, op: Operation, shown: Shown) -> None:
+        node = self.proto.node_def.add(name=op.name, op=shown.opdef.name, device=op.device)
+        node.input.extend(self._reference(t) for t in shown.inputs)
+        node.input.extend(sorted("^" + self.argument_of.get(c, c.name) for c in shown.control_inputs))
+        _write_attrs(node, op, shown)
 
     def _reference(self, t: Tensor) -> str:
         if t in self.arguments:
