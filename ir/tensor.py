@@ -84,6 +84,11 @@ class Tensor:
         """Records that `op` uses this tensor; called by the graph."""
         self._consumers.append(op)
 
+    def remove_consumer(self, op: "Operation") -> None:
+        """Records that one input of `op` is no longer this tensor; called by the graph."""
+        if op in self._consumers:
+            self._consumers.remove(op)
+
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """Runs the graph for this tensor in `session`, or in the default session.
 
@@ -277,6 +282,7 @@ class Operation:
 
     def update_input(self, index: int, tensor: Tensor) -> None:
         """Replaces one input, as graph editors do."""
+        self.inputs[index].remove_consumer(self)
         self.inputs = (*self.inputs[:index], tensor, *self.inputs[index + 1 :])
         tensor.add_consumer(self)
         self.graph.mutated(self if tensor.op.id > self.id else None)

@@ -110,14 +110,7 @@ class Case:
 
     def run_gradients(self) -> list[str]:
         """Builds the recorded gradients anew, with ours, runs them, and returns what differs."""
-        entries = sorted(self.meta["gradients"], key=lambda g: g["order"])
-        graph = Graph()
-        with graph.as_default():
-            import_graph_def(self.forward(), name="")
-            rebuilt: dict[str, Any] = {}
-            problems: list[str] = []
-            for e in entries:
-                self._rebuild(graph, e, rebuilt, problems)
+        graph, rebuilt, problems = self.with_our_gradients()
         known = {op.name for op in graph.get_operations()}
         with Session(graph=graph) as session:
             for number, step in enumerate(self.steps):
@@ -128,6 +121,17 @@ class Case:
                 for f, value in zip(wanted, got, strict=True):
                     problems += [f"step {number}, {f['tensor']}: {p}" for p in self.differences(f, value)]
         return problems
+
+    def with_our_gradients(self) -> tuple[Graph, dict[str, Any], list[str]]:
+        """Returns the graph with the recorded gradients built anew, our tensors by the recorded names, and what differs already."""
+        graph = Graph()
+        rebuilt: dict[str, Any] = {}
+        problems: list[str] = []
+        with graph.as_default():
+            import_graph_def(self.forward(), name="")
+            for e in sorted(self.meta["gradients"], key=lambda g: g["order"]):
+                self._rebuild(graph, e, rebuilt, problems)
+        return graph, rebuilt, problems
 
     def forward(self) -> Any:
         """Returns the graph without what only the recorded gradients need."""

@@ -18,6 +18,7 @@ from ir import dtypes
 from ir.convert import constant, get_default_graph
 from ir.funcref import FuncRef
 from ir.function import Function, FunctionBody
+from ir.functionalize import functionalize
 from ir.graph import Graph
 from ir.graphdef import graph_util, protos
 from ir.graphdef.attrs import array_of, attr_proto, tensor_proto, value_of
@@ -30,7 +31,7 @@ from ir.ops.basic import identity, no_op, placeholder
 from ir.ops.state import assign_variable_op, read_variable_op, var_handle_op, variable_v2
 from ir.shapes import TensorShape
 from ir.verify import verify
-from tests.golden_cases import FAMILIES, Case, load_op_types, names
+from tests.golden_cases import FAMILIES, GOLDEN, Case, load_op_types, names
 
 load_op_types()
 A = (
@@ -641,6 +642,89 @@ def test_tensorflow_reads_what_we_write(tmp_path: Path) -> None:
     assert not done.stdout, done.stdout[:4000]
 
 
+
+
+RUN_ALL = """
+import glob, os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+sys.path = [p for p in sys.path if p]
+import numpy as np
+import tensorflow as tf
+config = tf.compat.v1.ConfigProto()
+config.graph_options.rewrite_options.disable_meta_optimizer = True
+for path in sorted(glob.glob(sys.argv[1] + "/*.pb")):
+    proto = tf.compat.v1.GraphDef.FromString(open(path, "rb").read())
+    given = np.load(path[:-3] + ".npz")
+    steps = sorted({k.split("|")[0] for k in given.files})
+    out = {}
+    try:
+        with tf.Graph().as_default() as g, tf.compat.v1.Session(graph=g, config=config) as s:
+            tf.import_graph_def(proto, name="")
+            for step in steps:
+                feeds = {k.split("|")[2]: given[k] for k in given.files if k.startswith(step + "|feed|")}
+                fetches = list(given[step + "|fetch"])
+                targets = [g.get_operation_by_name(t) for t in given[step + "|target"]]
+                got = s.run([fetches, targets], feeds)[0]
+                out.update({step + "|" + f: v for f, v in zip(fetches, got)})
+        np.savez(path[:-3] + ".out.npz", **out)
+    except Exception as e:
+        print(os.path.basename(path), str(e)[:300])
+"""
+
+
+@pytest.mark.skipif(not os.path.exists(TF115), reason="GRAPHC_TF115 names no Python with TensorFlow 1.15")
+def test_tensorflow_runs_our_gradients(tmp_path: Path) -> None:
+    """Gradients that we build, of graphs with loops and branches of both kinds, give the recorded values when TensorFlow runs them."""
+    expected: list[tuple[Path, Case, dict[str, str]]] = []
+    for family, name in [(f, n) for f in ("control_v1", "control_v2", "rnn") for n in names(f)]:
+        listed = (GOLDEN / "known_failing.txt").read_text()
+        if not Case.has_gradients(family, name) or f"grads {family}/{name} " in listed:
+            continue
+        case = Case(family, name)
+        graph, rebuilt, _ = case.with_our_gradients()
+        ours = {recorded: t.name for recorded, t in rebuilt.items()}
+        path = tmp_path / f"{family}.{name}"
+        path.with_name(path.name + ".pb").write_bytes(as_graph_def(graph).SerializeToString())
+        known = {op.name for op in graph.get_operations()}
+        given: dict[str, Any] = {}
+        for i, step in enumerate(case.steps):
+            given |= {f"{i}|feed|{f['tensor']}": case.array(f) for f in step["feeds"] if f["tensor"].split(":")[0] in known}
+            given[f"{i}|fetch"] = np.array([ours[f["tensor"]] for f in step["fetches"] if f["tensor"] in ours], dtype=str)
+            given[f"{i}|target"] = np.array([t for t in step["targets"] if t in known], dtype=str)
+        np.savez(path.with_name(path.name + ".npz"), **given)
+        expected.append((path.with_name(path.name + ".out.npz"), case, ours))
+    done = subprocess.run([TF115, "-c", RUN_ALL, str(tmp_path)], capture_output=True, text=True, check=False, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert not done.stdout, done.stdout[:4000]
+    for path, case, ours in expected:
+        got = np.load(path)
+        for i, step in enumerate(case.steps):
+            for f in step["fetches"]:
+                if f["tensor"] in ours:
+                    assert not case.differences(f, got[f"{i}|{ours[f['tensor']]}"]), f"{case.family}/{case.name} {f['tensor']}"
+
+
+@pytest.mark.parametrize(("family", "name"), [("control_v1", "while__counter"), ("control_v1", "cond__true"), ("control_v2", "while__trip_fed")])
+def test_running_changes_nothing_that_is_written(family: str, name: str) -> None:
+    graph = Graph()
+    with graph.as_default():
+        import_graph_def(Case(family, name).graph_def, name="")
+    before = as_graph_def(graph)
+    functionalize(graph)
+    verify(graph)
+    assert as_graph_def(graph) == before
+
+
+def test_gradients_of_loops_are_written_with_the_loops_they_use() -> None:
+    """The loop's results are then those of the While: the nodes it was made of do not run beside it."""
+    graph, rebuilt, _ = Case("control_v1", "while__counter").with_our_gradients()
+    nodes = {n.name: n for n in as_graph_def(graph).node}
+    exits = [n for n in nodes.values() if n.name.startswith("while/Exit") and n.op == "Identity"]
+    assert exits and all(nodes[n.input[0].split(":")[0]].op in ("While", "StatelessWhile") for n in exits)
+    assert all(t.op.name in nodes for t in rebuilt.values())
+    with Graph().as_default() as again:
+        import_graph_def(as_graph_def(graph), name="")
+    verify(again)
 
 
 # -- make_tensor_proto -------------------------------------------------------------------------------
