@@ -13,7 +13,7 @@ Pads = list[tuple[int, int]]
 Spec = tuple[int, ...]
 
 
-class _Geometry:
+class Geometry:
     """The window arithmetic of one convolution between an input of shape `x` and an output, in spatial dimensions only."""
 
     def __init__(self, x: Sequence[int], f: Sequence[int], data_format: str, strides: Any, padding: str, dilations: Any, explicit: Any) -> None:
@@ -49,12 +49,14 @@ class _Geometry:
         return pads
 
 
-def _forward(x: Array, f: Array, g: _Geometry, groups: int) -> Array:
+def forward(x: Array, f: Array, g: Geometry, groups: int) -> Array:
+    """The convolution, with channels in groups."""
     numbers = lax.ConvDimensionNumbers(g.data, g.filter, g.data)
     return lax.conv_general_dilated(x, f, g.strides, g.pads, rhs_dilation=g.dilations, dimension_numbers=numbers, feature_group_count=groups)
 
 
-def _input_gradient(f: Array, dy: Array, g: _Geometry, groups: int, shape: Sequence[int]) -> Array:
+def input_gradient(f: Array, dy: Array, g: Geometry, groups: int, shape: Sequence[int]) -> Array:
+    """The gradient with respect to the input, of `shape`."""
     if 0 in dy.shape or 0 in f.shape:
         return lax.full(tuple(shape), 0, dy.dtype)
     spatial = list(range(f.ndim - 2))
@@ -70,7 +72,8 @@ def _input_gradient(f: Array, dy: Array, g: _Geometry, groups: int, shape: Seque
     )  # fmt: skip
 
 
-def _filter_gradient(x: Array, dy: Array, g: _Geometry, groups: int, shape: Sequence[int]) -> Array:
+def filter_gradient(x: Array, dy: Array, g: Geometry, groups: int, shape: Sequence[int]) -> Array:
+    """The gradient with respect to the filter, of `shape`."""
     if 0 in dy.shape or 0 in x.shape:
         return lax.full(tuple(shape), 0, dy.dtype)
     swapped = (g.data[1], g.data[0], *g.data[2:])
@@ -81,19 +84,20 @@ def _filter_gradient(x: Array, dy: Array, g: _Geometry, groups: int, shape: Sequ
     )
 
 
-def _ints(values: Any) -> tuple[int, ...]:
+def ints(values: Any) -> tuple[int, ...]:
+    """A static shape as a tuple."""
     return tuple(int(v) for v in np.asarray(values).reshape(-1))
 
 
-def _groups(x: Sequence[int], f: Sequence[int], g: _Geometry) -> int:
+def _groups(x: Sequence[int], f: Sequence[int], g: Geometry) -> int:
     return max(x[g.channel] // f[-2], 1) if f[-2] else 1
 
 
 @lowers("Conv2D")
 def conv2d(x: Any, f: Any, strides: Any, padding: str, _: bool, explicit: Any, data_format: str, dilations: Any, name: Any = None) -> Array:
     """Conv2D; fewer input channels in the filter than in the input mean groups."""
-    g = _Geometry(x.shape, f.shape, data_format, strides, padding, dilations, explicit)
-    return _forward(x, f, g, _groups(x.shape, f.shape, g))
+    g = Geometry(x.shape, f.shape, data_format, strides, padding, dilations, explicit)
+    return forward(x, f, g, _groups(x.shape, f.shape, g))
 
 
 @lowers("Conv2DBackpropInput")
@@ -101,9 +105,9 @@ def conv2d_backprop_input(
     sizes: Any, f: Any, dy: Any, strides: Any, padding: str, _: bool, explicit: Any, data_format: str, dilations: Any, name: Any = None
 ) -> Array:
     """The gradient of Conv2D with respect to the input."""
-    shape = _ints(sizes)
-    g = _Geometry(shape, f.shape, data_format, strides, padding, dilations, explicit)
-    return _input_gradient(f, dy, g, _groups(shape, f.shape, g), shape)
+    shape = ints(sizes)
+    g = Geometry(shape, f.shape, data_format, strides, padding, dilations, explicit)
+    return input_gradient(f, dy, g, _groups(shape, f.shape, g), shape)
 
 
 @lowers("Conv2DBackpropFilter")
@@ -111,32 +115,32 @@ def conv2d_backprop_filter(
     x: Any, sizes: Any, dy: Any, strides: Any, padding: str, _: bool, explicit: Any, data_format: str, dilations: Any, name: Any = None
 ) -> Array:
     """The gradient of Conv2D with respect to the filter."""
-    shape = _ints(sizes)
-    g = _Geometry(x.shape, shape, data_format, strides, padding, dilations, explicit)
-    return _filter_gradient(x, dy, g, _groups(x.shape, shape, g), shape)
+    shape = ints(sizes)
+    g = Geometry(x.shape, shape, data_format, strides, padding, dilations, explicit)
+    return filter_gradient(x, dy, g, _groups(x.shape, shape, g), shape)
 
 
 @lowers("Conv3D")
 def conv3d(x: Any, f: Any, strides: Any, padding: str, data_format: str, dilations: Any, name: Any = None) -> Array:
     """Conv3D."""
-    g = _Geometry(x.shape, f.shape, data_format, strides, padding, dilations, ())
-    return _forward(x, f, g, _groups(x.shape, f.shape, g))
+    g = Geometry(x.shape, f.shape, data_format, strides, padding, dilations, ())
+    return forward(x, f, g, _groups(x.shape, f.shape, g))
 
 
 @lowers("Conv3DBackpropInputV2")
 def conv3d_backprop_input(sizes: Any, f: Any, dy: Any, strides: Any, padding: str, data_format: str, dilations: Any, name: Any = None) -> Array:
     """The gradient of Conv3D with respect to the input."""
-    shape = _ints(sizes)
-    g = _Geometry(shape, f.shape, data_format, strides, padding, dilations, ())
-    return _input_gradient(f, dy, g, _groups(shape, f.shape, g), shape)
+    shape = ints(sizes)
+    g = Geometry(shape, f.shape, data_format, strides, padding, dilations, ())
+    return input_gradient(f, dy, g, _groups(shape, f.shape, g), shape)
 
 
 @lowers("Conv3DBackpropFilterV2")
 def conv3d_backprop_filter(x: Any, sizes: Any, dy: Any, strides: Any, padding: str, data_format: str, dilations: Any, name: Any = None) -> Array:
     """The gradient of Conv3D with respect to the filter."""
-    shape = _ints(sizes)
-    g = _Geometry(x.shape, shape, data_format, strides, padding, dilations, ())
-    return _filter_gradient(x, dy, g, _groups(x.shape, shape, g), shape)
+    shape = ints(sizes)
+    g = Geometry(x.shape, shape, data_format, strides, padding, dilations, ())
+    return filter_gradient(x, dy, g, _groups(x.shape, shape, g), shape)
 
 
 @lowers("Conv3DBackpropInput")
@@ -149,35 +153,3 @@ def conv3d_backprop_input_v1(x: Any, f: Any, dy: Any, strides: Any, padding: str
 def conv3d_backprop_filter_v1(x: Any, f: Any, dy: Any, strides: Any, padding: str, dilations: Any, name: Any = None) -> Array:
     """Conv3DBackpropFilterV2 with the shape taken from the filter."""
     return conv3d_backprop_filter(x, f.shape, dy, strides, padding, "NDHWC", dilations)
-
-
-# -- depthwise ---------------------------------------------------------------------------------------
-
-
-def _as_grouped(f: Array) -> Array:
-    *k, inner, multiplier = f.shape
-    return lax.reshape(f, (*k, 1, inner * multiplier))
-
-
-@lowers("DepthwiseConv2dNative")
-def depthwise_conv2d(x: Any, f: Any, strides: Any, padding: str, data_format: str, dilations: Any, name: Any = None) -> Array:
-    """A convolution with one group per channel."""
-    g = _Geometry(x.shape, f.shape, data_format, strides, padding, dilations, ())
-    return _forward(x, _as_grouped(f), g, f.shape[2])
-
-
-@lowers("DepthwiseConv2dNativeBackpropInput")
-def depthwise_backprop_input(sizes: Any, f: Any, dy: Any, strides: Any, padding: str, data_format: str, dilations: Any, name: Any = None) -> Array:
-    """The gradient with respect to the input."""
-    shape = _ints(sizes)
-    g = _Geometry(shape, f.shape, data_format, strides, padding, dilations, ())
-    return _input_gradient(_as_grouped(f), dy, g, f.shape[2], shape)
-
-
-@lowers("DepthwiseConv2dNativeBackpropFilter")
-def depthwise_backprop_filter(x: Any, sizes: Any, dy: Any, strides: Any, padding: str, data_format: str, dilations: Any, name: Any = None) -> Array:
-    """The gradient with respect to the filter."""
-    shape = _ints(sizes)
-    g = _Geometry(x.shape, shape, data_format, strides, padding, dilations, ())
-    grouped = _filter_gradient(x, dy, g, shape[2], (*shape[:2], 1, shape[2] * shape[3]))
-    return lax.reshape(grouped, shape)
