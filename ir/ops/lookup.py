@@ -181,7 +181,7 @@ def _one_file(c: Infer) -> list[Dims]:
     return []
 
 
-@op("InitializeTableFromTextFileV2", _one_file, out="", host=True, writes="table_handle")
+@op("InitializeTableFromTextFileV2", _one_file, out="", host=True, writes="table_handle", key_index=-2, value_index=-2, vocab_size=-1)
 def initialize_table_from_text_file_v2(
     table_handle: Resource, filename: String, key_index: int, value_index: int, vocab_size: int = -1, delimiter: str = "\t", name: str | None = None
 ) -> Operation:  # fmt: skip
