@@ -85,13 +85,15 @@ class LSTMBlockWrapper(LayerRNNCell):
     def _call_cell(self, inputs: Tensor, initial_cell_state: Tensor, initial_output: Tensor, dtype: Any, sequence_length: Tensor | None) -> Any:
         raise NotImplementedError
 
-    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __call__(
         self, inputs: Any, initial_state: Any = None, dtype: Any = None, sequence_length: Any = None, scope: Any = None
     ) -> Any:
         """Runs the network; see `FusedRNNCell`."""
         return self._run(stack(inputs) if isinstance(inputs, list) else inputs, initial_state, dtype, sequence_length, isinstance(inputs, list), scope=scope)
 
-    def call(self, inputs: Any, initial_state: Any, dtype: Any, sequence_length: Any, listed: bool) -> Any:
+    def call(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs: Any, initial_state: Any, dtype: Any, sequence_length: Any, listed: bool
+    ) -> Any:
         """All steps."""
         depth_of(inputs.shape)
         dims = inputs.shape.with_rank(3).as_list()

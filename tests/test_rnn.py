@@ -1,0 +1,42 @@
+"""Recurrent cells and networks: as TensorFlow 1.15 has them, and what goes wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.runtime import runner
+from tests import rnn_programs
+
+DATA = Path(__file__).parent / "data"
+ARRAYS = np.load(DATA / "rnn_tf115.npz")
+
+
+def recorded_names() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in (DATA / "rnn_tf115.txt").read_text().splitlines():
+        if line.startswith("  "):
+            found[key].append(line.strip())
+        else:
+            key = line
+            found[key] = []
+    return found
+
+
+NAMES = recorded_names()
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["interpreted", "compiled"])
+@pytest.mark.parametrize("key", sorted(rnn_programs.PROGRAMS))
+def test_as_tensorflow(key: str, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and shapes of the variables, outputs, last states and gradients."""
+    if compiled:
+        monkeypatch.setattr(runner, "INTERPRETED_NODES", -1)
+    names, values = rnn_programs.run(tf, rnn_programs.PROGRAMS[key])
+    assert names == NAMES[key]
+    wanted = [ARRAYS[f"{key}/{i}"] for i in range(len(values))]
+    assert f"{key}/{len(values)}" not in ARRAYS
+    for i, (got, want) in enumerate(zip(values, wanted, strict=True)):
+        np.testing.assert_allclose(got, want, rtol=2e-4, atol=2e-5, err_msg=f"result {i}")
