@@ -47,9 +47,11 @@ from ir.ops import debug as _ops_debug
 from ir.ops import decomposition as _ops_decomposition
 from ir.ops import detection as _ops_detection
 from ir.ops import diag as _ops_diag
+from ir.ops import draws as _ops_draws
 from ir.ops import elementwise as _ops_elementwise
 from ir.ops import embedding as _ops_embedding
 from ir.ops import fractional_pool as _ops_fractional_pool
+from ir.ops import fused_conv as _ops_fused_conv
 from ir.ops import gather as _ops_gather
 from ir.ops import hashing as _ops_hashing
 from ir.ops import histogram as _ops_histogram
@@ -59,6 +61,7 @@ from ir.ops import joining as _ops_joining
 from ir.ops import layout as _ops_layout
 from ir.ops import linalg as _ops_linalg
 from ir.ops import linalg_functions as _ops_linalg_functions
+from ir.ops import lookup as _ops_lookup
 from ir.ops import loss as _ops_loss
 from ir.ops import matmul as _ops_matmul
 from ir.ops import matrix_functions as _ops_matrix_functions
@@ -77,10 +80,13 @@ from ir.ops import reduce as _ops_reduce
 from ir.ops import regex as _ops_regex
 from ir.ops import resize as _ops_resize
 from ir.ops import rnn_block as _ops_rnn_block
+from ir.ops import sample_box as _ops_sample_box
 from ir.ops import sampled_loss as _ops_sampled_loss
 from ir.ops import save as _ops_save
+from ir.ops import scale_translate as _ops_scale_translate
 from ir.ops import scatter as _ops_scatter
 from ir.ops import scatter_util as _ops_scatter_util
+from ir.ops import script as _ops_script
 from ir.ops import segment as _ops_segment
 from ir.ops import select as _ops_select
 from ir.ops import sets as _ops_sets
@@ -99,6 +105,7 @@ from ir.ops import strings as _ops_strings
 from ir.ops import strings_regex as _ops_strings_regex
 from ir.ops import strings_split as _ops_strings_split
 from ir.ops import strings_unicode as _ops_strings_unicode
+from ir.ops import tables as _ops_tables
 from ir.ops import tensor_array as _ops_tensor_array
 from ir.ops import tensor_list as _ops_tensor_list
 from ir.ops import training_dense as _ops_training_dense
@@ -111,6 +118,7 @@ from ir.graphdef import attrs as _graphdef_attrs
 from ir.graphdef import functions as _graphdef_functions
 from ir.graphdef import graph_util as _graphdef_graph_util
 from ir.graphdef import loops as _graphdef_loops
+from ir.graphdef import meta_graph as _graphdef_meta_graph
 from ir.graphdef import nodes as _graphdef_nodes
 from ir.graphdef import opdefs as _graphdef_opdefs
 from ir.graphdef import protos as _graphdef_protos
@@ -123,8 +131,10 @@ from graphc.lowering import control as _lowering_control
 from graphc.lowering import conv as _lowering_conv
 from graphc.lowering import crop as _lowering_crop
 from graphc.lowering import ctc as _lowering_ctc
+from graphc.lowering import depthwise as _lowering_depthwise
 from graphc.lowering import elementwise as _lowering_elementwise
 from graphc.lowering import functions as _lowering_functions
+from graphc.lowering import fused_conv as _lowering_fused_conv
 from graphc.lowering import gather as _lowering_gather
 from graphc.lowering import joining as _lowering_joining
 from graphc.lowering import linalg as _lowering_linalg
@@ -135,6 +145,7 @@ from graphc.lowering import matmul as _lowering_matmul
 from graphc.lowering import morphology as _lowering_morphology
 from graphc.lowering import namespace as _lowering_namespace
 from graphc.lowering import optional as _lowering_optional
+from graphc.lowering import png as _lowering_png
 from graphc.lowering import pool as _lowering_pool
 from graphc.lowering import random as _lowering_random
 from graphc.lowering import reduce as _lowering_reduce
@@ -166,6 +177,7 @@ from graphc import io as io
 from graphc import keras as keras
 from graphc import linalg as linalg
 from graphc import logging as logging
+from graphc import lookup as lookup
 from graphc import manip as manip
 from graphc import math as math
 from graphc import nest as nest
@@ -195,6 +207,7 @@ from graphc.runtime.config import GraphOptions as GraphOptions
 from graphc.runtime.config import OptimizerOptions as OptimizerOptions
 from graphc.runtime.config import RunOptions as RunOptions
 from graphc.runtime.log import runtime_counters as runtime_counters
+from graphc.runtime.py_function import py_function as py_function
 from graphc.runtime.session import InteractiveSession as InteractiveSession
 from graphc.runtime.session import Session as Session
 from graphc.variables.assign import assign as assign
@@ -252,6 +265,8 @@ from graphc.variables.scope import get_variable as get_variable
 from graphc.variables.scope import get_variable_scope as get_variable_scope
 from graphc.variables.scope import variable_op_scope as variable_op_scope
 from graphc.variables.scope import variable_scope as variable_scope
+from graphc.variables.tables import initialize_all_tables as initialize_all_tables
+from graphc.variables.tables import tables_initializer as tables_initializer
 from graphc.variables.template import make_template as make_template
 from graphc.variables.variable import Variable as Variable
 from graphc.variables.variable import disable_resource_variables as disable_resource_variables
@@ -528,6 +543,8 @@ from ir.ops.reduce import reduce_mean as reduce_mean
 from ir.ops.reduce import reduce_min as reduce_min
 from ir.ops.reduce import reduce_prod as reduce_prod
 from ir.ops.reduce import reduce_sum as reduce_sum
+from ir.ops.script import numpy_function as numpy_function
+from ir.ops.script import py_func as py_func
 from ir.ops.segment import segment_max as segment_max
 from ir.ops.segment import segment_mean as segment_mean
 from ir.ops.segment import segment_min as segment_min

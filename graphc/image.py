@@ -23,6 +23,7 @@ from ir.ops.resize import resize_area as resize_area
 from ir.ops.resize import resize_bicubic as resize_bicubic
 from ir.ops.resize import resize_bilinear as resize_bilinear
 from ir.ops.resize import resize_nearest_neighbor as resize_nearest_neighbor
+from ir.ops.sample_box import sample_distorted_bounding_box as sample_distorted_bounding_box
 
 if not _typing.TYPE_CHECKING:
 

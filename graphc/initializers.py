@@ -25,6 +25,7 @@ from graphc.variables.initializers import he_normal as he_normal
 from graphc.variables.initializers import he_uniform as he_uniform
 from graphc.variables.initializers import lecun_normal as lecun_normal
 from graphc.variables.initializers import lecun_uniform as lecun_uniform
+from graphc.variables.tables import tables_initializer as tables_initializer
 
 if not _typing.TYPE_CHECKING:
 

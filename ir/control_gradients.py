@@ -8,7 +8,6 @@ gradients need nothing more. (TensorFlow's control flow v2 keeps intermediate va
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from ir.backprop import CALL, NAMED, Pass, trainable
 from ir.build import create, grad
@@ -30,11 +29,6 @@ from ir.tensor import Operation, Tensor
 
 Spec = tuple[DType, Dims]
 
-#: per forward operation, the values it already hands over: (branch, tensor) or tensor -> output
-_handed: "WeakKeyDictionary[Operation, dict[Any, Tensor]]" = WeakKeyDictionary()
-_bodies: "WeakKeyDictionary[Operation, list[FunctionBody]]" = WeakKeyDictionary()
-
-
 class _GradGraph(FuncGraph):
     """The graph of a gradient function; `use(tensor)` says how it comes by a value of the forward function."""
 
@@ -53,7 +47,7 @@ class _GradGraph(FuncGraph):
 
 def _own_bodies(op: Operation) -> list[FunctionBody]:
     """The bodies of the functions `op` calls, which this operation alone uses and which may be added to."""
-    found = _bodies.get(op)
+    found = op.graph.bodies.get(op)
     if found is None:
         # the variables of a loop have the shapes the loop keeps, not those they enter with
         args = op.inputs[1:] if op.type in ("If", "StatelessIf", "Case") else op.outputs if op.type in ("While", "StatelessWhile") else op.inputs
@@ -61,7 +55,7 @@ def _own_bodies(op: Operation) -> list[FunctionBody]:
         for ref in _refs(op):
             function: Function = op.graph.functions[ref.name]
             found.append(function.instantiate(ref.attrs, [(t.dims, t.handle) for t in args]))
-        _bodies[op] = found
+        op.graph.bodies[op] = found
     return found
 
 
@@ -75,7 +69,7 @@ def _refs(op: Operation) -> list[FuncRef]:
 
 def _set_bodies(op: Operation, bodies: Sequence[FunctionBody]) -> dict[str, Any]:
     """Enters changed bodies into the library; returns the attributes that refer to them."""
-    _bodies[op] = list(bodies)
+    op.graph.bodies[op] = list(bodies)
     refs = [add_to_library(op.graph, f"{r.name}_rewritten", Function("", b, stateful=True)) for r, b in zip(_refs(op), bodies, strict=True)]
     attrs: dict[str, Any] = {}
     at = 0
@@ -202,7 +196,7 @@ class _BranchGradient:
         self._hand_over()
         inputs: list[Tensor] = [dy for _, dy in self.outs]
         for key, inner in self.operands.items():
-            source = self.args[key[1]] if key[0] == "arg" else _handed[self.op][key[1:]]
+            source = self.args[key[1]] if key[0] == "arg" else self.op.graph.handed[self.op][key[1:]]
             inputs.append(source)
             model = next(iter(inner.values()))
             for b, g in enumerate(graphs):
@@ -224,7 +218,7 @@ class _BranchGradient:
 
     def _hand_over(self) -> None:
         """Makes the forward operation output the values its gradient uses."""
-        have = _handed.setdefault(self.op, {})
+        have = self.op.graph.handed.setdefault(self.op, {})
         new = [key[1:] for key in self.operands if key[0] == "value" and key[1:] not in have]
         if not new:
             return
@@ -288,7 +282,7 @@ class _LoopGradient:
             results = [_zero(dy) if d is None else g.capture(d) for d, dy in zip(found, dys, strict=True)]
             left = counter - 1
         self._push()
-        have = _handed[self.op]
+        have = self.op.graph.handed[self.op]
         g.outputs = [left, *results, *[rest for _, rest in self.popped.values()], *self.invariants.values()]
         g.inputs = [counter, *dys, *[lst for lst, _ in self.popped.values()], *self.invariants.values()]
         starts = [self._start(k) for k in self.wanted]
@@ -318,7 +312,7 @@ class _LoopGradient:
 
     def _push(self) -> None:
         """Makes the forward loop count its iterations and push the values its gradient uses."""
-        have = _handed.setdefault(self.op, {})
+        have = self.op.graph.handed.setdefault(self.op, {})
         new = [t for t in self.popped if t not in have]
         inputs: list[Tensor] = []
         arguments: list[Tensor] = []

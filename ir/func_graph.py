@@ -80,8 +80,10 @@ class FuncGraph(Graph):
         return found
 
     def _captured(self, outer: Tensor) -> Tensor:
-        found = self._known_constant(outer)
-        return found if found is not None else self._argument(outer.dtype, outer.dims, outer.op.name.replace("/", "_"), outer.handle)
+        inner = self._argument(outer.dtype, outer.dims, outer.op.name.replace("/", "_"), outer.handle)
+        if outer.dtype.is_integer or outer.dtype.is_bool:
+            inner.known = static.value_of(outer)  # for shapes inside; the value itself is handed in, since it may be fed
+        return inner
 
     def _known_constant(self, outer: Tensor) -> Tensor | None:
         """A small value that is known outside, as a constant inside: it stays known."""

@@ -35,10 +35,10 @@ Guard = frozenset[tuple[Tensor, bool]]
 
 def functionalize(graph: Graph) -> None:
     """Makes functions of the v1 control flow that was added to `graph` since the last call."""
-    start, graph.functionalized = graph.functionalized, graph.version
-    new = graph.ops[start:]
-    if any(op.type in MERGE for op in new):
-        _View(graph, new).run()
+    count = graph.version
+    if any(op.type in MERGE for op in graph.ops[graph.functionalized : count]):
+        _View(graph, graph.ops[:count]).run()
+    graph.functionalized = count
 
 
 def original_inputs(op: Operation) -> tuple[Tensor, ...]:
@@ -92,10 +92,13 @@ class _View:
     def run(self) -> None:
         """Innermost frames first; in each, first the conditionals."""
         for path in sorted(self.levels, key=lambda p: -len(p)):
+            if path in self.graph.v1_frames:
+                continue
             _Conditionals(self.graph, self.levels[path], lambda op, path=path: self._insert(path, op)).run()
             if path:
                 loop = _Frame(self.graph, path, self.levels[path], self.home)
                 if loop.merges:
+                    self.graph.v1_frames.add(path)
                     for op in (loop.build(), *loop.after):
                         self._insert(path[:-1], op)
 

@@ -70,7 +70,11 @@ class Graph:
         #: how many operations `ir.functionalize` has looked at, and what the Exits and Merges it changed had as inputs
         self.functionalized = 0
         self.v1_inputs: dict[Operation, tuple[Tensor, ...]] = {}
+        self.v1_frames: set[tuple[str, ...]] = set()
         self.v1_control_inputs: dict[Operation, tuple[Operation, ...]] = {}
+        #: what gradients of branches and loops made operations hand over, and the bodies they changed
+        self.handed: dict[Operation, dict[Any, Tensor]] = {}
+        self.bodies: dict[Operation, list[Any]] = {}
         #: the function library: name -> function graph
         self.functions: dict[str, Any] = {}
         self.versions = _Versions()

@@ -27,8 +27,8 @@ class Res:
 
     key: str
     kind: str
-    dtype: DType = float32
-    dims: Dims = None
+    dtype: DType = field(default=float32, compare=False)
+    dims: Dims = field(default=None, compare=False)
     op: Operation | None = field(default=None, compare=False, repr=False)
     #: of an array of gradients, the array
     of: Any = field(default=None, compare=False, repr=False)

@@ -49,6 +49,14 @@ def multi_flat(tf):
     return c.MultiRNNCell([c.GRUCell(N), c.BasicLSTMCell(N, state_is_tuple=False)], state_is_tuple=False)
 
 
+def variational(tf):
+    c = tf.nn.rnn_cell
+    cells = [c.LSTMCell(N), c.GRUCell(N)]
+    return c.MultiRNNCell([
+        c.DropoutWrapper(k, 0.6, 0.7, 0.8, variational_recurrent=True, input_size=s, dtype=tf.float32, seed=i) for i, (k, s) in enumerate(zip(cells, (D, N)))
+    ])
+
+
 def bidirectional(tf):
     c = tf.nn.rnn_cell
     x = inputs(tf)
@@ -272,10 +280,11 @@ PROGRAMS = {
     "attention": dynamic(wrapped("AttentionCellWrapper", cell("LSTMCell", N), 3, state_is_tuple=True)),
     "attention_flat": dynamic(wrapped("AttentionCellWrapper", cell("GRUCell", N), 2, attn_size=4, attn_vec_size=3, state_is_tuple=False)),
     "highway": dynamic(wrapped("HighwayWrapper", cell("GRUCell", D))),
+    "dropout": dynamic(wrapped("DropoutWrapper", cell("LSTMCell", N), 0.5, 0.7, 0.9, seed=5)),
+    "dropout_steps": one_step(wrapped("DropoutWrapper", multi, 0.5, 0.7, 0.6, seed=5)),
+    "dropout_variational": dynamic(variational, sequence_length=LENGTHS),
     "highway_two_gates": dynamic(wrapped("HighwayWrapper", cell("GRUCell", D), couple_carry_transform_gates=False)),
 }
-#: gradients that TensorFlow 1.15 does not have
-NO_GRADIENT = ()
 
 
 def flat(structure):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.runtime import store
 
 
 @pytest.fixture(params=[False, True], ids=["first run", "compiled"])
@@ -180,3 +181,68 @@ def test_packed_variables_are_the_same_variables() -> None:
         assert sess.run(vs[3])[0, 0] == 8
         sess.run(tf.global_variables_initializer())
         assert sess.run(vs[5])[0, 0] == 5
+
+
+@pytest.mark.parametrize("use_resource", [False, True])
+def test_a_checked_step_that_fetches_what_it_writes(use_resource: bool) -> None:
+    v = tf.Variable([1.0], use_resource=use_resource)
+    x = tf.placeholder(tf.float32, [])
+    with tf.control_dependencies([tf.check_numerics(x, "x")]):
+        step = tf.assign_add(v, [1.0])
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        for i in range(4):
+            sess.run([step, v], {x: 1.0})
+            assert sess.run(v).tolist() == [i + 2.0]
+        with pytest.raises(tf.errors.InvalidArgumentError, match="NaN"):
+            sess.run([step, v], {x: np.nan})
+        assert sess.run(v).tolist() == [5.0]
+
+
+def test_an_assignment_must_keep_the_shape(warm: int) -> None:
+    v, p = tf.Variable([1.0, 2.0], use_resource=False), tf.placeholder(tf.float32, None)
+    assign, add = tf.assign(v, p), tf.assign_add(v, p)
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        for _ in range(1 + warm):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="shapes of both tensors to match"):
+                sess.run(assign, {p: [1, 2, 3]})
+            with pytest.raises(tf.errors.InvalidArgumentError, match="same size"):
+                sess.run(add, {p: 7.0})
+        assert sess.run(v).tolist() == [1.0, 2.0]
+
+
+def test_a_failing_check_in_a_loop_is_named() -> None:
+    x = tf.placeholder(tf.float32, [])
+    r = tf.while_loop(lambda i, _: i < 5, lambda i, a: (i + 1, tf.check_numerics(a / tf.cast(3 - i, tf.float32), "bad")), [0, x])[1]
+    with tf.Session() as sess:
+        for _ in range(3):
+            with pytest.raises(tf.errors.InvalidArgumentError, match=r"bad[\s\S]*CheckNumerics"):
+                sess.run(r, {x: 1.0})
+
+
+def test_a_constant_used_in_a_body_may_be_fed() -> None:
+    x, p = tf.constant(2.0), tf.placeholder(tf.bool, [])
+    y = tf.while_loop(lambda i, _: i < 3, lambda i, a: (i + 1, a * x), [0, 1.0])[1]
+    z = tf.cond(p, lambda: x * 2, lambda: x * 3)
+    with tf.Session() as sess:
+        assert sess.run(y) == 8.0 and sess.run(y, {x: 5.0}) == 125.0
+        assert sess.run(z, {x: 5.0, p: True}) == 10.0
+
+
+def test_an_interrupt_while_packing_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    vs = [tf.Variable(1.0), tf.Variable(2.0)]
+    step = tf.group(*[tf.assign_add(v, 1.0) for v in vs])
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(step)
+        def interrupted(value: object) -> object:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "owned", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                sess.run(step)
+        assert sess.run(vs) == [2.0, 3.0]
+        sess.run(step)
+        assert sess.run(vs) == [3.0, 4.0]

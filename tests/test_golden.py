@@ -39,13 +39,13 @@ def test_every_module_loads() -> None:
     assert load_op_types() == []
 
 
-@pytest.mark.parametrize(("family", "name"), cases("run"))
+@pytest.mark.parametrize(("family", "name"), list(cases("run")))
 def test_case(family: str, name: str) -> None:
     problems = Case(family, name).run()
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize(("family", "name"), cases("grads"))
+@pytest.mark.parametrize(("family", "name"), list(cases("grads")))
 def test_gradients(family: str, name: str) -> None:
     problems = Case(family, name).run_gradients()
     assert not problems, "\n".join(problems)

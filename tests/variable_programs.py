@@ -240,7 +240,7 @@ def lines(tf, program):
             seeds = "".join(" seed %d %d" % (op.get_attr("seed"), op.get_attr("seed2")) for _ in "x" if "seed2" in attributes(op))  # noqa: UP031
             out.append("{} {}({}){} {}".format(op.name, op.type, ", ".join(inputs), seeds, " ".join(str(t.shape) for t in op.outputs)).rstrip())
         for key in sorted(k for k in graph.collections if isinstance(k, str)):
-            out.append("{}: {}".format(key, " ".join(x.name for x in graph.get_collection(key))))  # noqa: PERF401
+            out.append("{}: {}".format(key, " ".join(x.name for x in graph.get_collection(key))))
     return out + (["returns " + " ".join(returned)] if returned else [])
 
 

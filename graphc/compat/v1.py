@@ -20,6 +20,7 @@ from graphc import io as io
 from graphc import keras as keras
 from graphc import linalg as linalg
 from graphc import logging as logging
+from graphc import lookup as lookup
 from graphc import manip as manip
 from graphc import math as math
 from graphc import nest as nest
@@ -49,6 +50,7 @@ from graphc.runtime.config import GraphOptions as GraphOptions
 from graphc.runtime.config import OptimizerOptions as OptimizerOptions
 from graphc.runtime.config import RunOptions as RunOptions
 from graphc.runtime.log import runtime_counters as runtime_counters
+from graphc.runtime.py_function import py_function as py_function
 from graphc.runtime.session import InteractiveSession as InteractiveSession
 from graphc.runtime.session import Session as Session
 from graphc.variables.assign import assign as assign
@@ -106,6 +108,8 @@ from graphc.variables.scope import get_variable as get_variable
 from graphc.variables.scope import get_variable_scope as get_variable_scope
 from graphc.variables.scope import variable_op_scope as variable_op_scope
 from graphc.variables.scope import variable_scope as variable_scope
+from graphc.variables.tables import initialize_all_tables as initialize_all_tables
+from graphc.variables.tables import tables_initializer as tables_initializer
 from graphc.variables.template import make_template as make_template
 from graphc.variables.variable import Variable as Variable
 from graphc.variables.variable import disable_resource_variables as disable_resource_variables
@@ -382,6 +386,8 @@ from ir.ops.reduce import reduce_mean as reduce_mean
 from ir.ops.reduce import reduce_min as reduce_min
 from ir.ops.reduce import reduce_prod as reduce_prod
 from ir.ops.reduce import reduce_sum as reduce_sum
+from ir.ops.script import numpy_function as numpy_function
+from ir.ops.script import py_func as py_func
 from ir.ops.segment import segment_max as segment_max
 from ir.ops.segment import segment_mean as segment_mean
 from ir.ops.segment import segment_min as segment_min

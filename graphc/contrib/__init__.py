@@ -8,8 +8,10 @@ from graphc.tools import missing as _missing
 
 from graphc.contrib import framework as framework
 from graphc.contrib import layers as layers
+from graphc.contrib import lookup as lookup
 from graphc.contrib import nn as nn
 from graphc.contrib import opt as opt
+from graphc.contrib import rnn as rnn
 from graphc.contrib import slim as slim
 from graphc.contrib import tpu as tpu
 from graphc.contrib import util as util

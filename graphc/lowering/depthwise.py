@@ -119,10 +119,11 @@ def _to_filter(x: Array, dy: Array, taps: _Taps, shape: Sequence[int]) -> Array:
     g, axis = taps.g, taps.g.channel
     wide = taps.padded(x)
     dy = lax.reshape(dy, taps.split)
-    others = tuple(a for a in range(5) if a not in (axis, axis + 1))
+    *lead, last = (a for a in range(5) if a not in (axis, axis + 1))
 
     def product(seen: Array) -> Array:
-        return lax.reduce_sum(lax.expand_dims(seen, (axis + 1,)) * dy, others)
+        partial = lax.reduce_sum(lax.expand_dims(seen, (axis + 1,)) * dy, lead)  # in two steps: the first one runs along memory
+        return lax.reduce_sum(partial, (last - sum(a < last for a in lead),))
 
     if any(s != 1 for s in g.strides):
         rows = jnp.stack([product(taps.seen(wide, at)) for at in taps.places])

@@ -234,7 +234,8 @@ def _single_op(node: Node, args: list[Any]) -> tuple[Any, ...]:
     if fn is None:
         if len(_single) > 4096:
             _single.clear()
-        fn = _single[key] = jax.jit(partial(_apply_single, node, dict(fixed), len(args)))
+        bare = Node(node.op, node.attrs, (), node.types, None)  # without the operation, which would keep its graph alive
+        fn = _single[key] = jax.jit(partial(_apply_single, bare, dict(fixed), len(args)))
     with jax.enable_x64(True):
         return fn(*[a for i, a in enumerate(args) if i not in static])
 

@@ -26,8 +26,11 @@ def uninitialized(res: Res, reader: Operation) -> FailedPreconditionError:
 
 
 def check_failed(check: Check, payload: list[Any]) -> OpError:
-    """The error of a check whose flag is false."""
+    """The error of a check whose flag is false. A check in a branch or loop body comes without its data."""
     op = check.origin
+    if not payload:
+        what = op.get_attr("message").decode() if "message" in op.attrs else "assertion failed" if op.type == "Assert" else "check failed"
+        return InvalidArgumentError(None, op, f"{what} : in a branch or the body of a loop, whose values are gone; fetch them, or check them outside")
     if op.type == "Assert":
         count = int(op.attrs.get("summarize", 3))
         shown = " ".join(f"[{summary_of(p, count)}]" for p in payload[1:])

@@ -72,36 +72,40 @@ class Prepared:
         self.copies = not owner.checked and all(p is None for p in executable.positions[first : first + len(owner.program.fetches)])
 
     def __call__(self, feeds: Sequence[Any]) -> list[Any]:
+        """Runs: under the store's lock the call, what it must be checked for, and the new states; then, without it, the fetches."""
         owner, executable = self.owner, self.executable
         store = owner.store
         args: list[Any] = [feeds[i] for i in self.inputs]
         if self.copies:
             args = [np.array(f) if type(f) is np.ndarray else f for f in args]
         outs: list[Any] = []
+        fetched: list[Any] | None = None
+        again = False
         with store.lock:
             if self.version != store.version:  # another thread gave a variable another type or place
-                return owner.first(feeds)
-            values = store.values
-            args = [*[values[k] for k in self.keys], *executable.constants, *args]
-            try:
-                with jax.enable_x64(True):
-                    # one C call, so that an interrupt cannot fall between the step, which consumes the old states, and `outs`
-                    outs.extend(chain.from_iterable(starmap(executable.call, (args,))))
-            finally:
-                if not owner.checked:
+                again = True
+            else:
+                values = store.values
+                args = [*[values[k] for k in self.keys], *executable.constants, *args]
+                try:
+                    with jax.enable_x64(True):
+                        # one C call, so that an interrupt cannot fall between the step, which consumes the old states, and `outs`
+                        outs.extend(chain.from_iterable(starmap(executable.call, (args,))))
+                finally:
+                    if not owner.checked:
+                        self.commit(outs)
+                executable.warm()
+                again = executable.guessed and not bool(np.asarray(outs[-1]))
+                if again:
+                    owner.grow()
+                elif owner.checked:
+                    owner.raise_failed(executable.results(outs), len(self.written))
                     self.commit(outs)
-            executable.warm()
-            if executable.guessed and not bool(np.asarray(outs[-1])):
-                owner.grow()
-                return owner.first(feeds)
-            if owner.shares:
-                return owner.fetched(executable.results(outs))
-        results = executable.results(outs)
-        if owner.checked:
-            owner.raise_failed(results)
-            with store.lock:
-                self.commit(outs)
-        return owner.fetched(results)
+                if owner.shares and not again:  # before the next step takes the buffers
+                    fetched = owner.fetched(executable.results(outs), len(self.written))
+        if again:
+            return owner.first(feeds)
+        return owner.fetched(executable.results(outs), len(self.written)) if fetched is None else fetched
 
     def commit(self, outs: Sequence[Any]) -> None:
         """Makes the new states, the first of the results, those of the store."""
@@ -132,7 +136,6 @@ class Runner:
         self.prepared_version = -1
         self.executables: OrderedDict[Any, Any] = OrderedDict()
         self.compiled_shapes = 0
-        self.writes = 0
         self.guess = guess.get()
         state_refs = {(n, 0) for n in self.program.states.values()} | set(self.program.writes.values())
         self.shares = any(f in state_refs for f in self.program.fetches)
@@ -141,6 +144,19 @@ class Runner:
         self.segments = partition(self.program, self.forced)
         self.single = len(self.segments) == 1 and not self.segments[0].host
         self.static_feeds = self._static_feeds()
+        self.atomic = self._atomic_segment()
+
+    def _atomic_segment(self) -> int | None:
+        """The one device segment that reads and writes all variables that are written, if there is one and no check comes after."""
+        if not self.program.writes or self.program.checks:
+            return None
+        written = {self.program.states[r] for r in self.program.writes if r in self.program.states}
+        made = {ref[0] for ref in self.program.writes.values()}
+        for i, s in enumerate(self.segments):
+            if made <= set(s.nodes):
+                read_elsewhere = any(n in written for j, t in enumerate(self.segments) if j != i for n, _ in t.inputs)
+                return None if s.host or read_elsewhere else i
+        return None
 
     def _static_feeds(self) -> list[int]:
         if not self.single:
@@ -264,7 +280,6 @@ class Runner:
             [n for n in program.nodes if n.op not in SOURCES], [present[r] for r in taken], [present[r] for r in read], [(program.feeds[i], 0) for i in inputs],
             known, results, self.name, not self.checked, len(program.writes), [present.get(r) for r in program.writes],
         )  # fmt: skip
-        self.writes = len(program.writes)
         return Bound(plan, keys, [self.store.device(k) for k in keys], [r.key for r in program.writes], inputs)
 
     def compile_for(self, device: Any, feeds: Sequence[Any]) -> Any:
@@ -292,21 +307,22 @@ class Runner:
         finally:
             guess.reset(token)
         self.compiled_shapes += 1
-        if self.compiled_shapes >= 3:
+        if self.compiled_shapes >= 3 and feeds:
             log.many_shapes(self.name, [f.shape for f in feeds], self.compiled_shapes)
         if len(self.executables) >= MAX_EXECUTABLES:
-            self.executables.popitem(last=False)
+            _, gone = self.executables.popitem(last=False)
+            for k in [k for k, p in self.prepared.items() if p.executable is gone]:
+                del self.prepared[k]
         self.executables[key] = made
         return made
 
-    def fetched(self, results: list[Any]) -> list[Any]:
-        """Returns the fetches among the results of a call, as the caller's own arrays."""
-        first = self.writes
+    def fetched(self, results: list[Any], first: int) -> list[Any]:
+        """Returns the fetches, which follow `first` new states among the results of a call, as the caller's own arrays."""
         return own_all(results[first : first + len(self.program.fetches)])
 
-    def raise_failed(self, results: list[Any]) -> None:
+    def raise_failed(self, results: list[Any], first: int) -> None:
         """Raises the error of the first check whose flag is false."""
-        at = self.writes + len(self.program.fetches)
+        at = first + len(self.program.fetches)
         for c in self.program.checks:
             if not bool(np.asarray(results[at])):
                 raise checks.check_failed(c, results[at + 1 : at + 1 + len(c.payload)])
@@ -322,18 +338,27 @@ class Runner:
         program = self.program
         env: Env = {n: (f,) for n, f in zip(program.feeds, feeds, strict=True)}
         for i, segment in enumerate(self.segments):
-            self._load({n for n, _ in segment.inputs}, env)
-            if segment.host or self.single:
-                interpret(segment.nodes, env)
+            if i == self.atomic:  # what it reads, it writes: nobody else between
+                with self.store.lock:
+                    self._segment(i, segment, env)
+                    self._commit(env)
             else:
-                self._device_segment(i, segment, env)
+                self._segment(i, segment, env)
         for c in program.checks:
             if not bool(np.asarray(operand(env, *c.ok))):
                 raise checks.check_failed(c, [operand(env, *p) for p in c.payload])
         self._load({n for n, _ in program.roots()}, env)
         results = own_all([operand(env, *f) for f in program.fetches])
-        self._commit(env)
+        if self.atomic is None:
+            self._commit(env)
         return results
+
+    def _segment(self, index: int, segment: Segment, env: Env) -> None:
+        self._load({n for n, _ in segment.inputs}, env)
+        if segment.host or self.single:
+            interpret(segment.nodes, env)
+        else:
+            self._device_segment(index, segment, env)
 
     def _load(self, nodes: set[Node], env: Env) -> None:
         """Reads the states among `nodes` that are not in `env` yet."""

@@ -124,24 +124,26 @@ class Store:
         for m in members:
             flat[m.offset : m.offset + m.size] = np.asarray(self.get(m.key)).reshape(-1)
         pack = Pack(key, dtype, members, size)
+        # an interrupt may fall anywhere: until its own buffer is gone, a member is read from there
+        self.values[key] = owned(flat)
+        self.packs[key] = pack
+        self.version += 1
+        for m in members:
+            self.place[m.key] = (pack, m)
         for m in members:
             self.values.pop(m.key, None)
-            self.place[m.key] = (pack, m)
-        self.packs[key] = pack
-        self.values[key] = owned(flat)
-        self.version += 1
         return pack
 
     def dissolve(self, pack: Pack) -> None:
         """Gives every member of a pack a buffer of its own again."""
+        self.version += 1
         for m in pack.members:
             self.values[m.key] = np.array(self.get(m.key))
         for m in pack.members:
-            del self.place[m.key]
-        del self.packs[pack.key]
-        del self.values[pack.key]
+            self.place.pop(m.key, None)
+        self.packs.pop(pack.key, None)
+        self.values.pop(pack.key, None)
         self._views.pop(pack.key, None)
-        self.version += 1
 
     def clear(self) -> None:
         """Forgets everything."""

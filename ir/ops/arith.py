@@ -82,9 +82,9 @@ def _mul_no_nan(x: T, y: T, name: str | None = None) -> Tensor:
 
 @op("SquaredDifference", broadcast, out="z: T", api="squared_difference math.squared_difference", commutative=True, T=ORDERED | COMPLEX)
 def squared_difference(x: T, y: T, name: str | None = None) -> Tensor:
-    """Returns `(x - y) * (x - y)`, element by element, for numeric tensors of one type; the shapes broadcast."""
-    d = xp.subtract(x, y)
-    return xp.multiply(d, d)
+    """Returns `conj(x - y) * (x - y)`, element by element, for numeric tensors of one type; the shapes broadcast."""
+    d: Any = xp.subtract(x, y)
+    return xp.multiply(xp.conj(d) if d.dtype.kind == "c" else d, d)
 
 
 @grad("Add", "AddV2")

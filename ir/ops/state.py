@@ -106,6 +106,11 @@ grad.none("VarIsInitializedOp IsVariableInitialized VariableShape", "the output 
 # -- assigning ---------------------------------------------------------------------------------------
 
 
+def _same_size(state: Any, value: Any) -> None:
+    if state.shape != value.shape:
+        raise ValueError(f"Parameters and update must be the same size: the variable has shape {list(state.shape)}, the update {list(value.shape)}")
+
+
 def _assign_shape(c: Infer) -> Dims:
     if c.attrs["validate_shape"]:
         return merge_dims(c.dims(0), c.dims(1))
@@ -114,19 +119,23 @@ def _assign_shape(c: Infer) -> Dims:
 
 @op("Assign", _assign_shape, out="output_ref: ref T", writes="ref", T=ANY, elementwise=True, overwrites=True)
 def assign_ref(ref: RefT, value: T, validate_shape: bool = True, use_locking: bool = True, name: str | None = None) -> Tensor:
-    """Gives a reference variable a new value and returns the reference."""
+    """Gives a reference variable a new value and returns the reference; its shape must be the old one's unless `validate_shape` is false."""
+    if validate_shape and hasattr(ref, "shape") and ref.shape != value.shape:
+        raise ValueError(f"Assign requires shapes of both tensors to match. lhs shape= {list(ref.shape)} rhs shape= {list(value.shape)}")
     return value
 
 
 @op("AssignAdd", lambda c: merge_dims(c.dims(0), c.dims(1)), out="output_ref: ref T", writes="ref", T=NUMBER, elementwise=True)
 def assign_add_ref(ref: RefT, value: T, use_locking: bool = False, name: str | None = None) -> Tensor:
     """Adds `value` to a reference variable and returns the reference."""
+    _same_size(ref, value)
     return xp.add(ref, value)
 
 
 @op("AssignSub", lambda c: merge_dims(c.dims(0), c.dims(1)), out="output_ref: ref T", writes="ref", T=NUMBER, elementwise=True)
 def assign_sub_ref(ref: RefT, value: T, use_locking: bool = False, name: str | None = None) -> Tensor:
     """Subtracts `value` from a reference variable and returns the reference."""
+    _same_size(ref, value)
     return xp.subtract(ref, value)
 
 
@@ -146,12 +155,14 @@ def assign_variable_op(resource: Resource, value: Dtype, name: str | None = None
 @op("AssignAddVariableOp", _fits_handle, out="", writes="resource", dtype=ANY, elementwise=True)
 def assign_add_variable_op(resource: Resource, value: Dtype, name: str | None = None) -> Operation:
     """Adds `value` to a variable."""
+    _same_size(resource, value)
     return xp.add(resource, value)
 
 
 @op("AssignSubVariableOp", _fits_handle, out="", writes="resource", dtype=ANY, elementwise=True)
 def assign_sub_variable_op(resource: Resource, value: Dtype, name: str | None = None) -> Operation:
     """Subtracts `value` from a variable."""
+    _same_size(resource, value)
     return xp.subtract(resource, value)
 
 

@@ -6,6 +6,13 @@ import typing as _typing
 
 from graphc.tools import missing as _missing
 
+from graphc.nn import rnn_cell as rnn_cell
+from graphc.rnn.dynamic import bidirectional_dynamic_rnn as bidirectional_dynamic_rnn
+from graphc.rnn.dynamic import dynamic_rnn as dynamic_rnn
+from graphc.rnn.dynamic import raw_rnn as raw_rnn
+from graphc.rnn.static import static_bidirectional_rnn as static_bidirectional_rnn
+from graphc.rnn.static import static_rnn as static_rnn
+from graphc.rnn.static import static_state_saving_rnn as static_state_saving_rnn
 from ir.ops.activation import crelu as crelu
 from ir.ops.activation import elu as elu
 from ir.ops.activation import leaky_relu as leaky_relu
