@@ -105,7 +105,7 @@ def test_an_op_without_a_gradient_is_named() -> None:
     x = tf.constant(2.0)
     with tf.get_default_graph().gradient_override_map({"Exp": "NobodyRegisteredThis"}):
         y = tf.exp(x, name="culprit")
-    with pytest.raises(LookupError, match="NobodyRegisteredThis[\\s\\S]*culprit"):
+    with pytest.raises(LookupError, match=r"NobodyRegisteredThis[\s\S]*culprit"):
         tf.gradients(y, x)
 
 

@@ -19,7 +19,6 @@ from graphc.lowering.table import LOWERINGS
 from graphc.lowering.values import ABSENT, Env, operand
 from ir.dtypes import DType
 from ir.errors import InvalidArgumentError, OpError
-from ir.errors import OpError
 from ir.program import Node, Program
 from ir.rewrite.partition import SOURCES
 from ir.shapes import type_str
