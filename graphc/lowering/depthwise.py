@@ -118,11 +118,14 @@ def _to_input(f: Array, dy: Array, taps: _Taps) -> Array:
 def _to_filter(x: Array, dy: Array, taps: _Taps, shape: Sequence[int]) -> Array:
     g, axis = taps.g, taps.g.channel
     wide = taps.padded(x)
-    dy = lax.reshape(dy, taps.split)
-    *lead, last = (a for a in range(5) if a not in (axis, axis + 1))
+    if taps.multiplier > 1:
+        dy = lax.reshape(dy, taps.split)
+    own = (axis,) if taps.multiplier == 1 else (axis, axis + 1)
+    *lead, last = (a for a in range(dy.ndim) if a not in own)
 
     def product(seen: Array) -> Array:
-        partial = lax.reduce_sum(lax.expand_dims(seen, (axis + 1,)) * dy, lead)  # in two steps: the first one runs along memory
+        terms = seen * dy if taps.multiplier == 1 else lax.expand_dims(seen, (axis + 1,)) * dy
+        partial = lax.reduce_sum(terms, lead)  # in two steps: the first one runs along memory
         return lax.reduce_sum(partial, (last - sum(a < last for a in lead),))
 
     if any(s != 1 for s in g.strides):
