@@ -280,7 +280,7 @@ PROGRAMS = {
     "attention": dynamic(wrapped("AttentionCellWrapper", cell("LSTMCell", N), 3, state_is_tuple=True)),
     "attention_flat": dynamic(wrapped("AttentionCellWrapper", cell("GRUCell", N), 2, attn_size=4, attn_vec_size=3, state_is_tuple=False)),
     "highway": dynamic(wrapped("HighwayWrapper", cell("GRUCell", D))),
-    "dropout": dynamic(wrapped("DropoutWrapper", cell("LSTMCell", N), 0.5, 0.7, 0.9, seed=5)),
+    "dropout": dynamic(wrapped("DropoutWrapper", cell("LSTMCell", N), 0.5, 0.7, 0.9, seed=5), parallel_iterations=1),
     "dropout_steps": one_step(wrapped("DropoutWrapper", multi, 0.5, 0.7, 0.6, seed=5)),
     "dropout_variational": dynamic(variational, sequence_length=LENGTHS),
     "highway_two_gates": dynamic(wrapped("HighwayWrapper", cell("GRUCell", D), couple_carry_transform_gates=False)),
