@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from ir.build import export, grad, op
-from ir.convert import convert_to_tensor
-from ir.dtypes import TypeSet, float32
+from ir.convert import convert_to_tensor, get_default_graph
+from ir.dtypes import TypeSet, float32, int32, int64
 from ir.errors import InvalidArgumentError
 from ir.infer import Infer
 from ir.opdef import Int32, Int64, T
 from ir.ops.basic import prevent_gradient
+from ir.ops.cast import cast
 from ir.ops.compare import less
 from ir.ops.joining import concat
-from ir.ops.layout import expand_dims, transpose
+from ir.ops.layout import expand_dims, range_, reshape, shape, size, transpose, zeros_like
+from ir.ops.packing import stack
 from ir.ops.select import where
 from ir.shapes import Dims, merge_dims
 from ir.sparse_tensor import SparseTensor
@@ -88,40 +90,59 @@ def ctc_loss(
     )[0]
 
 
+def _blank_last(logits: Tensor, blank: int) -> Tensor:
+    """Moves the blank behind the other classes."""
+    return concat([logits[:, :, :blank], logits[:, :, blank + 1 :], logits[:, :, blank : blank + 1]], axis=2)
+
+
+def _all_places(labels: Tensor, lengths: Any, padding: int) -> tuple[Tensor, Tensor]:
+    """Indices and values of every place of dense labels, row by row; `padding` beyond the lengths."""
+    width = shape(labels)[1]
+    inside = less(expand_dims(range_(width), 0), expand_dims(cast(convert_to_tensor(lengths), int32), 1))
+    values = where(inside, labels, zeros_like(labels) + padding)
+    place = range_(size(labels))
+    return cast(stack([place // width, place % width], axis=1), int64), reshape(values, [-1])
+
+
 @export("nn.ctc_loss_v2")
 def ctc_loss_v2(
     labels: Any, logits: Any, label_length: Any, logit_length: Any, logits_time_major: bool = True, unique: Any = None, blank_index: int | None = None,
     name: str | None = None,
 ) -> Tensor:  # fmt: skip
-    """Computes `tf.nn.ctc_loss` for labels in a SparseTensor, with the blank at `blank_index`.
+    """Computes `tf.nn.ctc_loss` with the blank at `blank_index`.
 
     Args:
-      labels: an int32 SparseTensor [batch, length]. (TensorFlow also takes dense labels.)
-      logits: [time, batch, classes], or [batch, time, classes] unless `logits_time_major`.
-      label_length: not used for sparse labels.
+      labels: an int32 SparseTensor [batch, length], or a dense tensor of that shape.
+      logits: [time, batch, classes], or [batch, time, classes] unless `logits_time_major`; the number of classes must be known.
+      label_length: [batch], integers: how many labels of each row count; not used for a SparseTensor.
       logit_length: [batch], int32: the time steps of each example.
       logits_time_major: which dimension of `logits` is time.
-      unique: not used for sparse labels.
-      blank_index: the class of the blank; negative ones count from the end.
-      name: not used for sparse labels.
+      unique: not used; in TensorFlow it saves time.
+      blank_index: the class of the blank, 0 by default for dense labels; negative ones count from the end.
+      name: a name for the operations.
 
-    Raises NotImplementedError for dense labels, ValueError without `blank_index`.
+    Returns [batch]. Raises ValueError for a SparseTensor without `blank_index`.
     """
-    if not isinstance(labels, SparseTensor):
-        raise NotImplementedError("ctc_loss_v2 takes labels as a SparseTensor only: see tf.contrib.layers.dense_to_sparse")
-    if blank_index is None:
+    if isinstance(labels, SparseTensor) and blank_index is None:
         raise ValueError("blank_index must be given when using SparseTensor labels.")
-    logits = convert_to_tensor(logits)
-    classes: int | None = logits.shape[2].value
-    if classes is None:
-        raise ValueError("the number of classes must be known")
-    if blank_index < 0:
-        blank_index += classes
-    if blank_index != classes - 1:
-        logits = concat([logits[:, :, :blank_index], logits[:, :, blank_index + 1 :], logits[:, :, blank_index : blank_index + 1]], axis=2)
-        values = labels.values
-        labels = SparseTensor(labels.indices, where(less(values, blank_index), values, values - 1), labels.dense_shape)
-    return ctc_loss(labels, logits, logit_length, time_major=logits_time_major)
+    with get_default_graph().name_scope(name or "ctc_loss"):
+        logits = convert_to_tensor(logits)
+        classes: int | None = logits.shape[2].value
+        if classes is None:
+            raise ValueError("the number of classes must be known")
+        blank = (blank_index or 0) % classes
+        dense = None if isinstance(labels, SparseTensor) else cast(convert_to_tensor(labels), int32)
+        values = labels.values if dense is None else dense
+        if blank != classes - 1:
+            logits = _blank_last(logits, blank)
+            values = where(less(values, blank), values, values - 1)
+        if dense is None:
+            indices = labels.indices
+        else:
+            indices, values = _all_places(values, label_length, classes - 1)
+        if not logits_time_major:
+            logits = transpose(logits, [1, 0, 2])
+        return _ctc_loss(logits, indices, values, cast(convert_to_tensor(logit_length), int32))[0]
 
 
 # -- decoders ----------------------------------------------------------------------------------------

@@ -109,6 +109,10 @@ ROWS = [
     Row("CTCLoss", lambda x: api(x, time_major=False), [X.swapaxes(0, 1)], lambda x: loss_and_gradient(x.swapaxes(0, 1), LABELS, LENGTHS)[0], grad=True,
         id="batch major", rtol=1e-4),
     Row("CTCLoss", with_first_blank, [X], lambda x: loss_and_gradient(x[:, :, [1, 2, 0]], LABELS, LENGTHS)[0], id="v2", rtol=1e-4, forget=False),
+    Row("CTCLoss", lambda x: ctc.ctc_loss_v2([[1, 2, 0], [2, 2, 7], [1, 0, 1]], x, [2, 2, 1], LENGTHS), [X],
+        lambda x: loss_and_gradient(x[:, :, [1, 2, 0]], LABELS, LENGTHS)[0], grad=True, id="v2 dense", rtol=1e-4, forget=False),
+    Row("CTCLoss", lambda x: ctc.ctc_loss_v2([[0, 1], [1, 1], [0, 0]], x, [2, 2, 1], LENGTHS, False, blank_index=-1), [X.swapaxes(0, 1)],
+        lambda x: loss_and_gradient(x.swapaxes(0, 1), LABELS, LENGTHS)[0], id="v2 dense batch major", rtol=1e-4, forget=False),
     Row("CTCGreedyDecoder", lambda x: list(ctc._ctc_greedy_decoder(x, LENGTHS, True)), [X], lambda x: greedy(x, LENGTHS, True), id="merged"),
     Row("CTCGreedyDecoder", lambda x: list(ctc._ctc_greedy_decoder(x, LENGTHS)), [X], lambda x: greedy(x, LENGTHS, False)),
     Row("CTCGreedyDecoder", lambda x: ctc.ctc_greedy_decoder(x, LENGTHS)[0][0].values, [X], lambda x: greedy(x, LENGTHS, True)[1], id="api"),
@@ -121,6 +125,6 @@ ROWS = [
 ERRORS = [
     ErrorRow("CTCLoss", lambda: ctc.ctc_loss(VALUES, X, LENGTHS), TypeError, "SparseTensor"),
     ErrorRow("CTCLoss", lambda: RAW(X, INDICES, VALUES, LENGTHS[:2]), ValueError, "not compatible"),
-    ErrorRow("CTCLoss", lambda: ctc.ctc_loss_v2(VALUES, X, None, LENGTHS), NotImplementedError, "SparseTensor"),
+    ErrorRow("CTCLoss", lambda: ctc.ctc_loss_v2(SparseTensor(INDICES, VALUES, [3, 2]), X, None, LENGTHS), ValueError, "blank_index must be given"),
     ErrorRow("CTCBeamSearchDecoder", lambda: ctc.ctc_beam_search_decoder(X, LENGTHS, 0), ValueError, "at least 1"),
 ]
