@@ -214,8 +214,8 @@ def _evaluate(op: Operation, index: int, depth: int, seen: dict[Tensor, Any]) ->
     return array.astype(op.outputs[index].dtype.np_dtype)
 
 
-def call_body(opdef: OpDef, arrays: list[Any], attrs: dict[str, Any], body: Any = None, **extra: Any) -> Any:
-    """Calls the body of an op (or `body`, a lowering of it) on arrays, one per flat input."""
+def call_body(opdef: OpDef, arrays: list[Any], attrs: dict[str, Any], body: Any = None, name: str | None = None, **extra: Any) -> Any:
+    """Calls the body of an op (or `body`, a lowering of it) on arrays, one per flat input; `name` is the operation's, which host ops get."""
     slices = opdef.input_slices(attrs)
     args: list[Any] = []
     inputs = {i.name: at for i, at in zip(opdef.inputs, slices, strict=True)}
@@ -224,7 +224,7 @@ def call_body(opdef: OpDef, arrays: list[Any], attrs: dict[str, Any], body: Any 
             at = inputs[p]
             args.append(arrays[at])
         elif p == "name":
-            args.append(None)
+            args.append(name)
         else:
             args.append(attrs[opdef.by_param[p].name])
     compute = body or opdef.body

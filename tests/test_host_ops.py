@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 import graphc as tf
 from graphc.contrib import lookup
@@ -193,3 +194,87 @@ def test_py_function_results():
             sess.run(tf.py_function(lambda x: tf.constant(3), [1.0], tf.float32))
         with pytest.raises(tf.errors.InvalidArgumentError, match="returns 0 values, but expects to see 1"):
             sess.run(tf.py_function(lambda x: None, [1.0], tf.float32))
+
+
+# -- summaries -----------------------------------------------------------------------------------------
+
+
+def test_summaries_of_training_are_written_and_read(tmp_path):
+    x = tf.placeholder(tf.float32, [None])
+    v = tf.get_variable("v", initializer=[1.0, 2.0])
+    loss = tf.reduce_sum((v - x) ** 2)
+    tf.summary.scalar("loss", loss)
+    with tf.name_scope("weights"):
+        tf.summary.histogram("v", v)
+    tf.summary.image("picture", tf.reshape(v, [1, 2, 1, 1]))
+    tf.summary.text("words", tf.constant("hello"))
+    merged = tf.summary.merge_all()
+    step = tf.train.GradientDescentOptimizer(0.25).minimize(loss)
+    init = tf.global_variables_initializer()
+    with tf.Session() as sess, tf.summary.FileWriter(str(tmp_path), sess.graph) as writer:
+        sess.run(init)
+        for i in range(3):
+            text, _ = sess.run([merged, step], {x: [0.0, 0.0]})
+            writer.add_summary(text, i)
+    (path,) = tmp_path.iterdir()
+    events = list(tf.train.summary_iterator(str(path)))
+    assert events[0].file_version == "brain.Event:2"
+    shown = tf.GraphDef.FromString(events[1].graph_def)
+    assert len(shown.node) == len(sess.graph.get_operations())
+    assert shown.node[0].attr["_output_shapes"].list.shape[0].dim[0].size == -1
+    found = [(e.step, {v.tag: v for v in e.summary.value}) for e in events[2:]]
+    assert [i for i, _ in found] == [0, 1, 2]
+    assert set(found[0][1]) == {"loss", "weights/v", "picture/image/0", "words"}
+    assert [f["loss"].simple_value for _, f in found] == [5.0, 1.25, 0.3125]
+    assert found[1][1]["weights/v"].histo.sum == 1.5
+    assert found[0][1]["words"].tensor.string_val == [b"hello"]
+    assert found[0][1]["words"].metadata.plugin_data.plugin_name == "text"
+    assert not found[1][1]["words"].HasField("metadata")
+
+
+def test_tensorboard_reads_the_events(tmp_path):
+    writer = tf.summary.FileWriter(str(tmp_path))
+    writer.add_summary(tf.Summary(value=[tf.Summary.Value(tag="a", simple_value=2.0)]), np.int64(7))
+    writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), 8)
+    writer.close()
+    with pytest.warns(UserWarning, match="closed FileWriter"):
+        writer.add_summary(tf.Summary(), 9)
+    writer.reopen()
+    writer.add_summary(tf.Summary(), 10)
+    writer.close()
+    (path,) = tmp_path.iterdir()
+    assert [e.step for e in EventFileLoader(str(path)).Load()] == [0, 7, 8, 10]
+
+
+def test_errors_of_summaries():
+    x = tf.placeholder(tf.float32, [None])
+    h = tf.summary.histogram("h", x)
+    twice = tf.summary.merge([tf.summary.scalar("a", 1.0), tf.summary.scalar("b", 1.0), tf.summary.merge([h])])
+    same = tf.summary.merge([h, h])
+    with tf.Session() as sess:
+        assert len(tf.Summary.FromString(sess.run(twice, {x: [1.0]})).value) == 3
+        with pytest.raises(tf.errors.InvalidArgumentError, match="Nan in summary histogram for: h"):
+            sess.run(h, {x: [np.nan]})
+        with pytest.raises(tf.errors.InvalidArgumentError, match="Duplicate tag h found in summary inputs"):
+            sess.run(same, {x: [1.0]})
+    assert tf.summary.merge_all(key="none") is None
+
+
+def test_records(tmp_path):
+    for kind in ("", "GZIP", "ZLIB"):
+        path = str(tmp_path / f"r{kind}")
+        with tf.python_io.TFRecordWriter(path, tf.python_io.TFRecordOptions(kind)) as w:
+            w.write(b"one")
+            w.flush()
+            w.write(b"")
+        assert list(tf.python_io.tf_record_iterator(path, tf.python_io.TFRecordOptions(kind))) == [b"one", b""]
+    data = bytearray((tmp_path / "r").read_bytes())
+    (tmp_path / "short").write_bytes(data[:-1])
+    data[13] ^= 1
+    (tmp_path / "bad").write_bytes(data)
+    with pytest.raises(tf.errors.DataLossError, match="corrupted record at 0"):
+        list(tf.python_io.tf_record_iterator(str(tmp_path / "bad")))
+    with pytest.raises(tf.errors.DataLossError, match="truncated record at 19"):
+        list(tf.python_io.tf_record_iterator(str(tmp_path / "short")))
+    with pytest.raises(tf.errors.NotFoundError):
+        list(tf.python_io.tf_record_iterator(str(tmp_path / "none")))

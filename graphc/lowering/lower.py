@@ -164,7 +164,7 @@ def _call(node: Node, args: list[Any], body: Callable[..., Any] | None) -> Any:
         return call_body(node.op, args[:-1], node.attrs, body, state=args[-1])
     if node.op.effects.stream:
         args = args[:-1]
-    return call_body(node.op, args, node.attrs, body)
+    return call_body(node.op, args, node.attrs, body, node.name if node.op.effects.host else None)
 
 
 def _results(node: Node, out: Any) -> tuple[Any, ...]:

@@ -163,10 +163,13 @@ class KeyValueTensorInitializer(TableInitializerBase):
 class InitializableLookupTableBase(_ResourceTable):
     """A table that its initializer fills once."""
 
-    def __init__(self, default_value: Any, initializer: TableInitializerBase, shared_name: str = "", name: str | None = None) -> None:
+    _shared_name = ""
+    _table_name: str | None = None
+
+    def __init__(self, default_value: Any, initializer: TableInitializerBase) -> None:
         kind = initializer.value_dtype
         default = convert_to_tensor(default_value, kind, "Const")
-        handle: Any = ops.hash_table_v2(initializer.key_dtype, kind, shared_name=shared_name, name=name or "hash_table")
+        handle: Any = ops.hash_table_v2(initializer.key_dtype, kind, shared_name=self._shared_name, name=self._table_name or "hash_table")
         super().__init__(initializer.key_dtype, kind, default, handle)
         self._initializer = initializer.initialize(self)
 
@@ -208,7 +211,8 @@ class HashTable(InitializableLookupTableBase):
     """
 
     def __init__(self, initializer: TableInitializerBase, default_value: Any, shared_name: str | None = None, name: str | None = None) -> None:
-        super().__init__(default_value, initializer, shared_name or "", name)
+        self._shared_name, self._table_name = shared_name or "", name
+        super().__init__(default_value, initializer)
 
 
 @export("lookup.StaticHashTable")
@@ -222,7 +226,8 @@ class StaticHashTable(InitializableLookupTableBase):
     """
 
     def __init__(self, initializer: TableInitializerBase, default_value: Any, name: str | None = None) -> None:
-        super().__init__(default_value, initializer, initializer.shared_name, name)
+        self._shared_name, self._table_name = initializer.shared_name, name
+        super().__init__(default_value, initializer)
 
 
 # -- tables that change --------------------------------------------------------------------------------
