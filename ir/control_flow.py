@@ -328,7 +328,8 @@ class _Loop:
         args = [g.add_input(t.dtype.base_dtype, d, t.op.name.rpartition("/")[2], t.handle) for t, d in zip(self.tensors, self.shapes, strict=True)]
         for arg, t in zip(args, self.tensors, strict=True):
             _copy_notes(t, arg)
-        return g, counter, _collect(self.structure, args)
+        with g.as_default():
+            return g, counter, _collect(self.structure, args)
 
     def build(self, scope: str, parallel: int, back_prop: bool) -> list[Tensor]:
         """Writes both functions and appends the operation; returns the tensors of the loop variables after the loop."""

@@ -51,10 +51,9 @@ def multi_flat(tf):
 
 def variational(tf):
     c = tf.nn.rnn_cell
-    cells = [c.LSTMCell(N), c.GRUCell(N)]
-    return c.MultiRNNCell([
-        c.DropoutWrapper(k, 0.6, 0.7, 0.8, variational_recurrent=True, input_size=s, dtype=tf.float32, seed=i) for i, (k, s) in enumerate(zip(cells, (D, N)))
-    ])
+    cells = [(c.LSTMCell(N), D), (c.GRUCell(N), N)]
+    same = {"variational_recurrent": True, "dtype": tf.float32}
+    return c.MultiRNNCell([c.DropoutWrapper(k, 0.6, 0.7, 0.8, input_size=s, seed=i, **same) for i, (k, s) in enumerate(cells)])
 
 
 def bidirectional(tf):
@@ -130,7 +129,7 @@ def saved_state(tf):
     x = inputs(tf, batch=B, time=T)
     kept = []
 
-    class Saver(object):
+    class Saver:
         def state(self, name):
             return tf.ones([B, N]) * (0.5 if name == "c" else 0.25)
 
@@ -308,7 +307,7 @@ def run(tf, program, times=1):
         loss = tf.add_n([tf.reduce_sum(tf.sin(t)) for t in flat(out)])
         grads = tf.gradients(loss, ([] if x is None else [x]) + variables)
         results += [tf.convert_to_tensor(g) for g in grads if g is not None]
-        names = ["%s %s" % (v.name, v.shape.as_list()) for v in variables]
+        names = [f"{v.name} {v.shape.as_list()}" for v in variables]
         with tf.Session() as sess:
             sess.run(tf.global_variables_initializer())
             for i, v in enumerate(variables):
@@ -326,5 +325,5 @@ def record(tf, folder):
             names, values = run(tf, PROGRAMS[key])
             f.write("\n".join([key] + ["  " + n for n in names]) + "\n")
             for i, v in enumerate(values):
-                arrays["%s/%d" % (key, i)] = v
+                arrays[f"{key}/{i}"] = v
     np.savez_compressed(os.path.join(folder, "rnn_tf115.npz"), **arrays)

@@ -18,6 +18,7 @@ from ir.ops.layout import range_, rank, shape, transpose
 from ir.ops.padding import reverse, reverse_sequence
 from ir.ops.reduce import reduce_all
 from ir.ops.select import where
+from ir.ops.tensor_list import tensor_list_stack
 from ir.shapes import TensorShape, as_shape, shape_str
 from ir.tensor import Tensor
 from ir.tensor_array import TensorArray
@@ -185,7 +186,9 @@ class _Steps:
         _, outs, state = while_loop(
             lambda time, *_: time < steps, step, (start, outs, state), parallel_iterations=parallel_iterations, swap_memory=swap_memory
         )
-        stacked = [a.stack() for a in outs]
+        # the shape of the elements as a tensor, so that outputs of no steps have one too
+        stacked = [tensor_list_stack(a.flow, batch_shape(self.batch_size, s)[0], self.dtype, -1 if self.time is None else self.time)
+                   for a, s in zip(outs, self.sizes, strict=True)]  # fmt: skip
         for t, s in zip(stacked, self.sizes, strict=True):
             t.set_shape(TensorShape([self.time]).concatenate(self._output_shape(s)))
         return nest.pack_sequence_as(self.cell.output_size, stacked), state
@@ -303,6 +306,3 @@ def _emitted(cell: Any, state: Any, example: Any, batch_size: Any) -> tuple[Any,
         TensorArray(d, size=0, dynamic_size=True, element_shape=z.shape, name=f"rnn_output_{i}") for i, (z, d) in enumerate(zip(zero, types, strict=True))
     ]
     return structure, nest.pack_sequence_as(structure, zero), arrays
-
-
-__all__ = ["batch_shape", "bidirectional_dynamic_rnn", "dynamic_rnn", "raw_rnn"]
