@@ -4,6 +4,9 @@ Gates are split off one matrix product, in the order i (input), j (new candidate
 u (update) for GRUs, so that checkpoints of TensorFlow fit.
 """
 
+# pyright: reportIncompatibleMethodOverride=false
+# (TensorFlow declares build(_) and call(inputs, **kwargs), and cells name their arguments)
+
 from collections import namedtuple
 from typing import Any
 

@@ -269,11 +269,11 @@ class RNNCell:
         with variable_scope(self._scope, reuse=reuse, auxiliary_name_scope=False) as entered, get_default_graph().name_scope(entered.original_name_scope):
             yield
 
-    def build(self, inputs_shape: Any) -> None:
+    def build(self, _: Any) -> None:
         """Makes the variables for inputs of a shape; by default `call` makes them."""
 
-    def call(self, inputs: Any, state: Any) -> Any:
-        """One step; a subclass defines it."""
+    def call(self, inputs: Any, **kwargs: Any) -> Any:
+        """One step, `call(inputs, state)`; a subclass defines it."""
         raise NotImplementedError("Abstract method")
 
     def apply(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:

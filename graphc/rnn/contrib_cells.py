@@ -1,5 +1,8 @@
 """Cells of tf.contrib.rnn that make their variables while they are called: LSTM and GRU variants."""
 
+# pyright: reportIncompatibleMethodOverride=false
+# (TensorFlow declares build(_) and call(inputs, **kwargs), and cells name their arguments)
+
 import math
 from collections.abc import Callable
 from typing import Any

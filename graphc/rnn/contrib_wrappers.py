@@ -1,5 +1,8 @@
 """Wrappers of tf.contrib.rnn: attention, embeddings, projections, highways."""
 
+# pyright: reportIncompatibleMethodOverride=false
+# (TensorFlow declares build(_) and call(inputs, **kwargs), and cells name their arguments)
+
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,8 @@
 """Networks called as one object over whole sequences: LSTMBlockFusedCell, and adaptors of cells. Time comes first."""
 
+# pyright: reportIncompatibleMethodOverride=false
+# (TensorFlow declares build(_) and call(inputs, **kwargs), and cells name their arguments)
+
 from typing import Any
 
 from graphc.rnn.basic_cells import LSTMStateTuple
@@ -91,7 +94,7 @@ class LSTMBlockWrapper(LayerRNNCell):
         """Runs the network; see `FusedRNNCell`."""
         return self._run(stack(inputs) if isinstance(inputs, list) else inputs, initial_state, dtype, sequence_length, isinstance(inputs, list), scope=scope)
 
-    def call(  # pyright: ignore[reportIncompatibleMethodOverride]
+    def call(
         self, inputs: Any, initial_state: Any, dtype: Any, sequence_length: Any, listed: bool
     ) -> Any:
         """All steps."""

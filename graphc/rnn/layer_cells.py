@@ -1,5 +1,8 @@
 """Cells of tf.contrib.rnn that make their variables in `build`: independent recurrences, SRU, NAS, and cells that are one op."""
 
+# pyright: reportIncompatibleMethodOverride=false
+# (TensorFlow declares build(_) and call(inputs, **kwargs), and cells name their arguments)
+
 from typing import Any
 
 from graphc.rnn.basic_cells import LSTMStateTuple

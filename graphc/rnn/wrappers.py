@@ -1,5 +1,8 @@
 """Cells made of cells: MultiRNNCell, and the wrappers for dropout, residual connections and devices."""
 
+# pyright: reportIncompatibleMethodOverride=false
+# (TensorFlow declares build(_) and call(inputs, **kwargs), and cells name their arguments)
+
 import hashlib
 import itertools
 import numbers
