@@ -17,6 +17,10 @@ from ir.convert import reset_default_graph
 from ir.stacks import graphs, sessions
 
 
+#: programs that the real TensorFlow 1.15 runs to record what the tests compare with
+collect_ignore_glob = ["tests/checkpoint_tf115.py", "tests/rnn_programs.py", "tests/variable_programs.py", "tests/data/*"]
+
+
 @pytest.fixture(autouse=True)
 def fresh_graph() -> Iterator[None]:
     """Gives each test an empty default graph, and leaves no session or graph entered."""

@@ -24,6 +24,7 @@ from graphc.tools import missing as _missing
 from ir import operators as _operators
 from ir.ops import activation as _ops_activation
 from ir.ops import arith as _ops_arith
+from ir.ops import audio as _ops_audio
 from ir.ops import basic as _ops_basic
 from ir.ops import batch_norm as _ops_batch_norm
 from ir.ops import bitwise as _ops_bitwise
@@ -105,6 +106,7 @@ from ir.ops import strings as _ops_strings
 from ir.ops import strings_regex as _ops_strings_regex
 from ir.ops import strings_split as _ops_strings_split
 from ir.ops import strings_unicode as _ops_strings_unicode
+from ir.ops import summary as _ops_summary
 from ir.ops import tables as _ops_tables
 from ir.ops import tensor_array as _ops_tensor_array
 from ir.ops import tensor_list as _ops_tensor_list
@@ -155,6 +157,7 @@ from graphc.lowering import slicing as _lowering_slicing
 from graphc.lowering import sorting as _lowering_sorting
 from graphc.lowering import special as _lowering_special
 from graphc.lowering import statistics as _lowering_statistics
+from graphc.lowering import summary as _lowering_summary
 from graphc.lowering import table as _lowering_table
 from graphc.lowering import tensor_array as _lowering_tensor_array
 from graphc.lowering import tensor_list as _lowering_tensor_list
@@ -163,6 +166,7 @@ from graphc.lowering import trips as _lowering_trips
 from graphc.lowering import values as _lowering_values
 
 from graphc import app as app
+from graphc import audio as audio
 from graphc import bitwise as bitwise
 from graphc import compat as compat
 from graphc import contrib as contrib
@@ -182,12 +186,14 @@ from graphc import manip as manip
 from graphc import math as math
 from graphc import nest as nest
 from graphc import nn as nn
+from graphc import python_io as python_io
 from graphc import random as random
 from graphc import sets as sets
 from graphc import signal as signal
 from graphc import sparse as sparse
 from graphc import spectral as spectral
 from graphc import strings as strings
+from graphc import summary as summary
 from graphc import tpu as tpu
 from graphc import train as train
 from graphc import version as version
@@ -210,6 +216,12 @@ from graphc.runtime.log import runtime_counters as runtime_counters
 from graphc.runtime.py_function import py_function as py_function
 from graphc.runtime.session import InteractiveSession as InteractiveSession
 from graphc.runtime.session import Session as Session
+from graphc.summary.protos import Event as Event
+from graphc.summary.protos import HistogramProto as HistogramProto
+from graphc.summary.protos import LogMessage as LogMessage
+from graphc.summary.protos import SessionLog as SessionLog
+from graphc.summary.protos import Summary as Summary
+from graphc.summary.protos import SummaryMetadata as SummaryMetadata
 from graphc.variables.assign import assign as assign
 from graphc.variables.assign import assign_add as assign_add
 from graphc.variables.assign import assign_sub as assign_sub

@@ -5,7 +5,6 @@ The messages and rules were observed with TensorFlow 1.15.5. The last tests run 
 
 import os
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -388,23 +387,6 @@ def chain(count: int) -> Any:
         n = proto.node.add(name=f"n{i}", op="AddV2", input=[f"n{i - 1}" if i else "a", "a"])
         n.attr["T"].type = 1
     return proto
-
-
-def seconds(count: int) -> float:
-    data = chain(count).SerializeToString()
-    begin = time.process_time()
-    with Graph().as_default():
-        import_graph_def(data)
-    return time.process_time() - begin
-
-
-def test_twenty_thousand_nodes_in_three_seconds() -> None:
-    assert seconds(20_000) < 3
-
-
-@pytest.mark.slow
-def test_reading_is_linear() -> None:
-    assert seconds(100_000) < 10 * max(seconds(20_000), 0.2)
 
 
 # -- writing -----------------------------------------------------------------------------------------

@@ -34,6 +34,8 @@ CONTROL = re.compile(r"(Ref)?(Enter|Exit|Merge|Switch|NextIteration)|LoopCond|Co
 
 #: op types without a row: pattern -> where they are tested instead
 TESTED_ELSEWHERE = {
+    "Stateless(While|If)|StatefulPartitionedCall": "as While, If and PartitionedCall: tests of control flow, golden cases",
+    "(Stack|TensorArray)Close(V2|V3)": "frees a resource that lives for one run; golden cases hold it",
     "NoOp": "has no outputs; control dependencies are tests of the session",
     "Ref(Enter|Exit|Merge|NextIteration)": "as Enter, Exit ... with a reference, which the golden cases have for RefSwitch",
     "Save|SaveSlices|SaveV2|Restore|RestoreSlice|RestoreV2|MergeV2Checkpoints": "files: tests/test_checkpoint.py",

@@ -7,6 +7,7 @@ import typing as _typing
 from graphc.tools import missing as _missing
 
 from graphc import app as app
+from graphc import audio as audio
 from graphc import bitwise as bitwise
 from graphc import contrib as contrib
 from graphc import debugging as debugging
@@ -25,12 +26,14 @@ from graphc import manip as manip
 from graphc import math as math
 from graphc import nest as nest
 from graphc import nn as nn
+from graphc import python_io as python_io
 from graphc import random as random
 from graphc import sets as sets
 from graphc import signal as signal
 from graphc import sparse as sparse
 from graphc import spectral as spectral
 from graphc import strings as strings
+from graphc import summary as summary
 from graphc import tpu as tpu
 from graphc import train as train
 from graphc import version as version
@@ -53,6 +56,12 @@ from graphc.runtime.log import runtime_counters as runtime_counters
 from graphc.runtime.py_function import py_function as py_function
 from graphc.runtime.session import InteractiveSession as InteractiveSession
 from graphc.runtime.session import Session as Session
+from graphc.summary.protos import Event as Event
+from graphc.summary.protos import HistogramProto as HistogramProto
+from graphc.summary.protos import LogMessage as LogMessage
+from graphc.summary.protos import SessionLog as SessionLog
+from graphc.summary.protos import Summary as Summary
+from graphc.summary.protos import SummaryMetadata as SummaryMetadata
 from graphc.variables.assign import assign as assign
 from graphc.variables.assign import assign_add as assign_add
 from graphc.variables.assign import assign_sub as assign_sub

@@ -6,6 +6,10 @@ import typing as _typing
 
 from graphc.tools import missing as _missing
 
+from graphc.platform.records import TFRecordCompressionType as TFRecordCompressionType
+from graphc.platform.records import TFRecordOptions as TFRecordOptions
+from graphc.platform.records import TFRecordWriter as TFRecordWriter
+from graphc.platform.records import tf_record_iterator as tf_record_iterator
 from ir.graphdef.writer import write_graph as write_graph
 from ir.ops.strings import decode_base64 as decode_base64
 from ir.ops.strings import encode_base64 as encode_base64

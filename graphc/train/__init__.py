@@ -7,6 +7,7 @@ import typing as _typing
 from graphc.tools import missing as _missing
 
 from graphc.io.checkpoint_reader import NewCheckpointReader as NewCheckpointReader
+from graphc.summary.events import summary_iterator as summary_iterator
 from graphc.train.adadelta import AdadeltaOptimizer as AdadeltaOptimizer
 from graphc.train.adagrad import AdagradDAOptimizer as AdagradDAOptimizer
 from graphc.train.adagrad import AdagradOptimizer as AdagradOptimizer
