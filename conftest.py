@@ -16,7 +16,6 @@ import graphc
 from ir.convert import reset_default_graph
 from ir.stacks import graphs, sessions
 
-
 #: programs that the real TensorFlow 1.15 runs to record what the tests compare with
 collect_ignore_glob = ["tests/checkpoint_tf115.py", "tests/rnn_programs.py", "tests/variable_programs.py", "tests/data/*"]
 

@@ -17,8 +17,8 @@ from ir.graphdef.attrs import tensor_proto
 from ir.ops.audio import wav_of
 from ir.ops.strings import string_of
 
-Summary: Any = summary_pb2.Summary
-HistogramProto: Any = summary_pb2.HistogramProto
+Summary: Any = summary_pb2.Summary  # pyright: ignore[reportAttributeAccessIssue]
+HistogramProto: Any = summary_pb2.HistogramProto  # pyright: ignore[reportAttributeAccessIssue]
 _LARGEST = float(np.finfo(np.float64).max)
 
 
