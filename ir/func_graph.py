@@ -5,7 +5,7 @@ Variables made inside belong to the outermost graph.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from ir import static
@@ -93,10 +93,14 @@ class FuncGraph(Graph):
         with self._no_scopes():
             return add_constant(self, value, outer.op.name.replace("/", "_"))
 
-    def colocate_with(self, op: Any, ignore_existing: bool = False) -> AbstractContextManager[None]:
+    @contextmanager
+    def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
         """Places operations made inside where `op` is, if it belongs to this graph: the call as a whole has its own place."""
-        outside = getattr(getattr(op, "op", op), "graph", self) is not self
-        return nullcontext() if outside else super().colocate_with(op, ignore_existing)
+        if getattr(getattr(op, "op", op), "graph", self) is not self:
+            yield
+            return
+        with super().colocate_with(op, ignore_existing):
+            yield
 
     @property
     def captured(self) -> list[tuple[Tensor, Tensor]]:

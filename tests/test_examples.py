@@ -42,3 +42,9 @@ def test_quickstart_notebook() -> None:
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(EXAMPLES.parent)}}).execute()
     printed = "".join(o.get("text", "") for c in notebook.cells for o in c.get("outputs", []))
     assert "running on" in printed and "validation loss" in printed
+
+
+def test_char_rnn() -> None:
+    before, after, written = load("char_rnn").main(steps=200)
+    assert before > 25 and after < 16
+    assert len(written) == 300 and len(set(written)) > 10
