@@ -9,6 +9,7 @@ gradients need nothing more. (TensorFlow's control flow v2 keeps intermediate va
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ir import static
 from ir.backprop import CALL, NAMED, Pass, trainable
 from ir.build import create, grad
 from ir.convert import convert_to_tensor, get_default_graph
@@ -19,6 +20,7 @@ from ir.function import Function, FunctionBody
 from ir.graph import Graph
 from ir.opdef import TABLE
 from ir.ops import control  # defines the op types
+from ir.ops.cast import cast
 from ir.ops.compare import greater
 from ir.ops.layout import zeros, zeros_like
 from ir.ops.optional import optional_from_value, optional_get_value, optional_none
@@ -28,6 +30,9 @@ from ir.shapes import Dims, TensorShape, fully_known
 from ir.tensor import Operation, Tensor
 
 Spec = tuple[DType, Dims]
+#: the ops through which counters are followed
+_COUNTED = ("Add", "AddV2", "Sub", "Mul", "FloorDiv", "FloorMod", "Maximum", "Minimum", "Neg", "Identity")
+
 
 class _GradGraph(FuncGraph):
     """The graph of a gradient function; `use(tensor)` says how it comes by a value of the forward function."""
@@ -269,6 +274,8 @@ class _LoopGradient:
         self.invariants: dict[int, Tensor] = {}
         #: values popped: tensor -> (list argument, the list without its last element)
         self.popped: dict[Tensor, tuple[Tensor, Tensor]] = {}
+        #: where counters began: index -> argument
+        self.begun: dict[int, Tensor] = {}
 
     def build(self) -> list[Tensor | None]:
         """Appends the gradient loop; returns the gradients of the inputs."""
@@ -283,10 +290,10 @@ class _LoopGradient:
             left = counter - 1
         self._push()
         have = self.op.graph.handed[self.op]
-        g.outputs = [left, *results, *[rest for _, rest in self.popped.values()], *self.invariants.values()]
-        g.inputs = [counter, *dys, *[lst for lst, _ in self.popped.values()], *self.invariants.values()]
+        g.outputs = [left, *results, *[rest for _, rest in self.popped.values()], *self.invariants.values(), *self.begun.values()]
+        g.inputs = [counter, *dys, *[lst for lst, _ in self.popped.values()], *self.invariants.values(), *self.begun.values()]
         starts = [self._start(k) for k in self.wanted]
-        inputs = [have["count"], *starts, *[have[t] for t in self.popped], *[self.op.inputs[k] for k in self.invariants]]
+        inputs = [have["count"], *starts, *[have[t] for t in self.popped], *[self.op.inputs[k] for k in [*self.invariants, *self.begun]]]
         outs = self._append(g, inputs)
         grads: list[Tensor | None] = [None] * len(self.op.inputs)
         for k, t in zip(self.wanted, outs[1 : 1 + len(self.wanted)], strict=True):
@@ -302,6 +309,8 @@ class _LoopGradient:
         if k is not None and self.body.outputs[k] is t:
             inner = self.invariants[k] = g._argument(t.dtype, t.dims, t.op.name, t.handle)  # pyright: ignore[reportPrivateUsage]
             return inner
+        if self._countable(t):
+            return self._counted(g, t)
         stack = g._argument(variant, (), "stack", None)  # pyright: ignore[reportPrivateUsage]
         with g.as_default(), g.control_dependencies(None):
             rest, inner = tensor_list_pop_back(stack, element_shape(t.dims), t.dtype.base_dtype)
@@ -309,6 +318,41 @@ class _LoopGradient:
         inner.handle = t.handle
         self.popped[t] = (stack, rest)
         return inner
+
+    def _step(self, k: int) -> int | None:
+        """What the body adds to its argument `k`, if that is known."""
+        t = self.body.outputs[k]
+        while t.op.type == "Identity":
+            t = t.op.inputs[0]
+        if t.op.type not in ("Add", "AddV2", "Sub") or self.body.inputs[k] not in t.op.inputs:
+            return None
+        a, b = t.op.inputs
+        value = static.value_of(b if a is self.body.inputs[k] else a)
+        if value is None or value.ndim or (t.op.type == "Sub" and a is not self.body.inputs[k]):
+            return None
+        return -int(value) if t.op.type == "Sub" else int(value)
+
+    def _countable(self, t: Tensor) -> bool:
+        """Whether `t` is an integer that follows from the number of the iteration and from what the loop does not change."""
+        if not t.dtype.base_dtype.is_integer or t.dims != ():
+            return False
+        k = self.position.get(t)
+        if k is not None:
+            return self.body.outputs[k] is t or self._step(k) is not None
+        return t.op.type == "Const" or (t.op.type in _COUNTED and all(map(self._countable, t.op.inputs)))
+
+    def _counted(self, g: _GradGraph, t: Tensor) -> Tensor:
+        """Computes such an integer anew: it need not be kept."""
+        k = self.position.get(t)
+        with g.as_default(), g.control_dependencies(None):
+            if k is None:
+                inputs = tuple(g.capture(x) for x in t.op.inputs)
+                return g.append(t.op.opdef, inputs, dict(t.op.attrs), g.unique_name(t.op.type), [(t.dtype, t.dims)]).outputs[0]
+            start = self.op.inputs[k]
+            first = g._known_constant(start)  # pyright: ignore[reportPrivateUsage]
+            if first is None:
+                first = self.begun[k] = g._argument(start.dtype.base_dtype, (), "begun", None)  # pyright: ignore[reportPrivateUsage]
+            return first + cast(g.inputs[0] - 1, start.dtype.base_dtype) * (self._step(k) or 0)
 
     def _push(self) -> None:
         """Makes the forward loop count its iterations and push the values its gradient uses."""
