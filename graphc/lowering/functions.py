@@ -14,9 +14,9 @@ Run = Callable[[Program, Env], None]
 States = dict[Res, Any]
 
 
-def apply(program: Program, args: Sequence[Any], states: States, run: Run) -> tuple[list[Any], list[Any], States]:
-    """Runs a function: returns its results, the flags of its checks, and its new states."""
-    env: Env = {n: (a,) for n, a in zip(program.feeds, args, strict=True)}
+def apply(program: Program, args: Sequence[Any], states: States, run: Run, known: Env | None = None) -> tuple[list[Any], list[Any], States]:
+    """Runs a function: returns its results, the flags of its checks, and its new states. `known` holds nodes that need not run."""
+    env: Env = {n: (a,) for n, a in zip(program.feeds, args, strict=True)} | (known or {})
     for res, node in program.states.items():
         if states[res] is ABSENT and res in program.first_reads:
             reader = program.first_reads[res]

@@ -31,7 +31,7 @@ from graphc.lowering.lists import (
     same_types,
     type_of,
 )  # fmt: skip
-from graphc.lowering.trips import counter_of, list_counts, trip_bound
+from graphc.lowering.trips import counter_of, list_counts, trip_bound, zeroed
 from graphc.lowering.values import ABSENT
 from ir.program import Call
 
@@ -89,6 +89,8 @@ class _List:
         self.peak = 0
         #: the length after each iteration, where it can be computed ahead
         self.counts: list[int] | None = None
+        #: (node, a, b) of a node that does nothing but make element a + b k zeros in iteration k: that is done after the loop
+        self.zeroed: Any = None
 
     @property
     def buffered(self) -> bool:
@@ -159,6 +161,9 @@ class _Loop:
         self.arrays = [k for k in range(len(start)) if k not in self.lists]
         self.flagged = False
         self.clock = self._clock()
+        for k, v in self.lists.items():
+            if k < len(self.moving) and v.closed:
+                v.zeroed = zeroed(self.body, self.moving[k], self.values)
 
     def _clock(self) -> tuple[int, int, int] | None:
         """A loop variable that tells the iteration's number: (slot, start, step)."""
@@ -224,7 +229,8 @@ class _Loop:
                 _, held, new = apply(self.cond, full, now, self.run)
                 now.update(new)
                 flags = _and(flags, held, 0)
-            out, held, new = apply(self.body, full, now, self.run)
+            known = {v.zeroed[0]: (slots[k],) for k, v in self.lists.items() if v.zeroed is not None}
+            out, held, new = apply(self.body, full, now, self.run, known)
             now.update(new)
             flags = _and(flags, held, len(self.cond.checks))
             left = [as_traced(out[i]) for i in self.moving] + [as_traced(now[r]) for r in self.written]
@@ -336,6 +342,8 @@ class _Loop:
 
     def _after(self, v: _List, buffer: Any, count: Any, trips: Any) -> DeviceList:
         storage = buffer if v.buffered else v.start.storage if v.closed else v.element
+        if v.zeroed is not None:
+            return DeviceList(_without(storage, v.zeroed[1], v.zeroed[2], trips), v.start.count, v.size, v.start.kind, v.start.base)
         if v.counts is not None:
             return DeviceList(storage, v.counts[-1] if v.counts else v.start.known, v.size, v.start.kind)
         if v.delta is None:
@@ -344,6 +352,17 @@ class _Loop:
             more = 0 if v.delta == 0 else v.delta * trips
             return DeviceList(storage, v.start.count + more, v.size, v.start.kind, v.start.base)
         return DeviceList(storage, v.start.length() + v.delta * trips, v.size, v.start.kind)
+
+
+def _without(storage: Any, a: int, b: int, trips: Any) -> Any:
+    """A buffer with zeros at a, a + b, ..., a + b (trips - 1)."""
+
+    def cleared(x: Any) -> Any:
+        k = np.arange(x.shape[0]) - a
+        gone = (k % b == 0) & (k // b >= 0) & (k // b < trips)
+        return jnp.where(jnp.reshape(gone, (-1, *[1] * (x.ndim - 1))), jnp.zeros((), x.dtype), x)
+
+    return jax.tree.map(cleared, storage)
 
 
 def _and(flags: Any, held: Sequence[Any], first: int) -> Any:

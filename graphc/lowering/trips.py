@@ -118,6 +118,63 @@ def _computable(node: Node) -> bool:
     return node.op.effects.pure and not node.op.primitive and node.op.body is not None and not node.attrs.get("call")
 
 
+# -- positions that follow from counters -----------------------------------------------------------------
+
+
+def affine(body: Program, ref: Ref, values: Sequence[Any]) -> tuple[int, int] | None:
+    """(a, b) when an integer is a + b k in iteration k, else None."""
+    node = ref[0]
+    if node in body.feeds:
+        i = body.feeds.index(node)
+        found = counter_of(body, i, values)
+        if found is not None:
+            return found
+    value = _known(body, body, ref, values)
+    if value is not None:
+        return (int(value), 0) if not value.ndim else None
+    if node.op.name in ("Identity", "Cast"):
+        return affine(body, node.inputs[0], values)
+    if node.op.name not in ("Add", "AddV2", "Sub", "Mul"):
+        return None
+    parts = [affine(body, r, values) for r in node.inputs]
+    if parts[0] is None or parts[1] is None:
+        return None
+    (a, b), (c, d) = parts[0], parts[1]
+    if node.op.name == "Mul":
+        return (a * c, a * d + b * c) if b == 0 or d == 0 else None
+    sign = -1 if node.op.name == "Sub" else 1
+    return a + sign * c, b + sign * d
+
+
+def zeroed(body: Program, index: int, values: Sequence[Any]) -> tuple[Node, int, int] | None:
+    """Whether all the body does to its argument `index`, a list, is to read one element and make it zeros, another one each time.
+
+    Returns the node that does, and (a, b): the position is a + b k in iteration k. This is what gradients do to lists that loops wrote.
+    """
+    node, feed = body.fetches[index][0], body.feeds[index]
+    if node.op.name != "TensorListSetItem" or node.inputs[0] != (feed, 0) or not _is_zeros(node.inputs[2]):
+        return None
+    where = node.inputs[1]
+    for n in body.nodes:
+        if n is not node and (feed, 0) in n.inputs and not (n.op.name == "TensorListGetItem" and n.inputs[1] == where):
+            return None
+        if (node, 0) in n.inputs:
+            return None
+    others = [r for i, r in enumerate(body.fetches) if i != index]
+    if (node, 0) in others or (feed, 0) in others or any(r == (node, 0) for r in body.writes.values()):
+        return None
+    found = affine(body, where, values)
+    return None if found is None or found[1] == 0 else (node, *found)
+
+
+def _is_zeros(ref: Ref) -> bool:
+    node = ref[0]
+    if node.op is CONST:
+        value = node.attrs["value"]
+        return value.dtype != object and not value.any()
+    return node.op.name == "ZerosLike" or (node.op.name == "Fill" and _is_zeros(node.inputs[1]))
+
+
 # -- lists that are made longer as they are written ----------------------------------------------------------
 
 
