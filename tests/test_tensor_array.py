@@ -299,3 +299,51 @@ def test_what_they_refuse() -> None:
         tf.map_fn(lambda v: v, tf.SparseTensor([[0]], [1.0], [1]))
     with pytest.raises(ValueError, match="not an invariant"):
         tf.foldl(lambda a, v: a + v, x, initializer=tf.constant(0.0, tf.float64))
+
+
+# -- gradients of what is overwritten -------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("mode")
+@pytest.mark.parametrize("position", ["i", "2 * i", "5 - i", "3", "(i * i) % 6", "i + i"])
+@pytest.mark.parametrize("fed", [False, True])
+def test_gradient_of_elements_that_a_loop_overwrites(position: str, fed: bool) -> None:
+    """Elements that were there before have a gradient where nothing was written, and written values where nothing followed."""
+    n: Any = tf.placeholder_with_default(np.int32(3), []) if fed else 3
+    x, w = tf.constant(np.arange(1.0, 7.0)), tf.constant(2.0, tf.float64)
+
+    def step(i: Any, a: Any, s: Any) -> Any:
+        return i + 1, a.write(eval(position, {"i": i}), s * w), s * w
+
+    a = tf.while_loop(lambda i, *_: i < n, step, [0, array(6).unstack(x), w])[1]
+    y = tf.reduce_sum(a.stack() * x)
+    got = run([y, *tf.gradients(y, [x, w])])
+
+    def theirs(x: Any, w: Any) -> Any:
+        a, s = x, w
+        for i in range(3):
+            s = s * w
+            a = a.at[eval(position, {"i": i})].set(s)
+        return (a * x).sum()
+
+    with jax.enable_x64(True):
+        arrays = jnp.arange(1.0, 7.0), jnp.float64(2.0)
+        wanted = [theirs(*arrays), *jax.grad(theirs, (0, 1))(*arrays)]
+    for g, v in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(g, np.asarray(v), rtol=1e-12)
+
+
+@pytest.mark.usefixtures("mode")
+def test_gradient_of_elements_read_after_they_were_written() -> None:
+    def ours(x: Any) -> Any:
+        def step(i: Any, a: Any) -> Any:
+            return i + 1, a.write(i, tf.sin(a.read(i - 1)) * a.read(i))
+
+        return tf.while_loop(lambda i, _: i < 4, step, [1, array(4).unstack(x)])[1].stack()
+
+    def theirs(x: Any) -> Any:
+        for i in range(1, 4):
+            x = x.at[i].set(jnp.sin(x[i - 1]) * x[i])
+        return x
+
+    check(ours, theirs)
